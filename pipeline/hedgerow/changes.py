@@ -1,0 +1,106 @@
+"""What changed between two snapshots, claim by claim, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from hedgerow import tables
+from hedgerow.corpus import Entry
+from hedgerow.store import Snapshot
+
+_PLACES = ("start", "end")
+COMPARED = tuple(
+    column.name
+    for column in tables.CLAIMS.columns
+    if column.name not in ("claim_id", "sentence_id", "doc_id", "index", "text")
+    and not column.name.endswith(_PLACES)
+)
+"""The columns of `claims` that are compared: all but identity and places in the text, which move
+when other text changes."""
+
+
+def compare(before: pa.Table, after: pa.Table, causes: Mapping[str, str], cause: str) -> pa.Table:
+    """Return the `changes` table from one `claims` table to another.
+
+    causes: doc_id to cause, for documents that have one of their own. cause: that of the rest.
+    """
+    old = {row["claim_id"]: row for row in before.to_pylist()}
+    new = {row["claim_id"]: row for row in after.to_pylist()}
+    rows: list[dict[str, Any]] = []
+    for claim_id in sorted(old.keys() | new.keys()):
+        one, two = old.get(claim_id), new.get(claim_id)
+        row = two or one
+        assert row is not None  # the id is from one of them
+        common = {
+            "claim_id": claim_id,
+            "doc_id": row["doc_id"],
+            "text": row["text"],
+            "cause": causes.get(row["doc_id"], cause),
+        }
+        if one is None or two is None:
+            rows.append({**common, "change": "added" if one is None else "removed"})
+            continue
+        rows += (
+            {
+                **common,
+                "change": "changed",
+                "field": name,
+                "before": _text(one[name]),
+                "after": _text(two[name]),
+            }
+            for name in COMPARED
+            if one[name] != two[name]
+        )
+    return tables.conform("changes", tables.from_rows("changes", rows))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def first_difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return the first of `tables.CAUSES` whose digest differs; "document" where none does."""
+    return next((c for c in tables.CAUSES[1:] if before.get(c) != after.get(c)), "document")
+
+
+def between(before: Snapshot, after: Snapshot) -> pa.Table:
+    """Return the changes from one snapshot to any other, reading only parts that differ."""
+    files = [{p.file for p in s.manifest.tables["claims"]} for s in (before, after)]
+    claims = [
+        tables.concat(
+            "claims",
+            [
+                s.read("claims", buckets=[part.bucket])
+                for part in s.manifest.tables["claims"]
+                if part.file not in files[0] & files[1]
+            ],
+        )
+        for s in (before, after)
+    ]
+    return compare(
+        claims[0],
+        claims[1],
+        document_causes(entries(before), entries(after)),
+        first_difference(before.manifest.digests, after.manifest.digests),
+    )
+
+
+def document_causes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> dict[str, str]:
+    """Return doc_id to "document" or "source settings" for documents that differ."""
+    causes = {}
+    for doc_id in before.keys() | after.keys():
+        one, two = before.get(doc_id), after.get(doc_id)
+        if one is None or two is None or (one.sha256, one.path) != (two.sha256, two.path):
+            causes[doc_id] = "document"
+        elif one.override != two.override:
+            causes[doc_id] = "source settings"
+    return causes
+
+
+def entries(snapshot: Snapshot | None) -> dict[str, Entry]:
+    """Return doc_id to the place of each document that a snapshot was made from."""
+    rows = snapshot.read("sources").to_pylist() if snapshot else []
+    return {entry.doc_id: entry for entry in (Entry(**row) for row in rows)}

@@ -1,0 +1,1 @@
+"""What is said across documents: names that meet, independent studies, and claims that disagree."""

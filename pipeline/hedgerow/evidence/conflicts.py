@@ -1,0 +1,377 @@
+"""Pairs of claims that disagree, and which of them are worth reading first.
+
+A pair's score is a product of factors between 0 and 1, each for one reason a reader would have
+to pass it over:
+
+    kind        direction 1, strength 0.95, status 0.8, certainty 0.4
+    sides       the geometric mean of both sides' standing: confidence that the claim was read
+                right, how assertive it is, the evidence that it names, and whether its words and
+                confidence intervals bear out its side
+    place       how sure it is that both speak of the same subject and outcome
+    population  1 the same, 0.85 not stated, 0.7 other words, 0.55 other conditions, 0.35 people
+                against animals or cells
+    type        0.85 where one speaks of an effect on people and one of a mechanism or safety
+    sources     1 different publishers, 0.6 the same publisher, 0.25 the same document; 0.9 where
+                both rest on the same study or copy each other
+    reading     0.6 for fragments of fewer than six words, and for rows of numbers
+
+Pairs are then taken one by one, the best first; every pair already taken that shares a claim
+halves a score, a shared document pair takes a tenth, and a shared cell a fifth, so that no
+claim, page or topic fills the top of the list.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hedgerow.evidence.statements import Place, Statement
+from hedgerow.ids import make_id
+
+PAIRS_PER_CELL = 20
+
+_KIND_WEIGHT = {"direction": 1.0, "strength": 0.95, "status": 0.8, "certainty": 0.4}
+_ASSERTIVE = {"certain": 1.0, "probable": 0.9, "possible": 0.6, "uncommitted": 0.5}
+_EVIDENCE_WEIGHT = {
+    "meta_analysis": 1.0,
+    "rct": 0.97,
+    "human": 0.88,
+    "regulator": 0.95,
+    "expert": 0.85,
+    "animal": 0.65,
+    "in_vitro": 0.55,
+    "anecdote": 0.6,
+    "none": 0.7,
+}
+_STRONG = frozenset({"meta_analysis", "rct"})
+_WEAK = frozenset({"none", "anecdote", "expert", "animal", "in_vitro"})
+_INTERESTED = frozenset({"vendor", "clinic", "manufacturer", "blog", "forum"})
+_FAVOUR = ("benefit", "approved", "no_effect", "mixed", "harm", "not_approved", "doubt")
+"""Stances from the most to the least favourable; the first claim of a pair is the former."""
+_OPPOSED = {
+    ("benefit", "harm"): "direction",
+    ("benefit", "no_effect"): "direction",
+    ("no_effect", "harm"): "direction",
+    ("benefit", "mixed"): "certainty",
+    ("benefit", "doubt"): "strength",
+    ("approved", "not_approved"): "status",
+}
+_DENYING = frozenset({"no_effect", "not_approved", "doubt"})
+_UNBORNE = {"approved": 0.4, "not_approved": 0.4, "no_effect": 0.6, "benefit": 0.65}
+"""Factor of a side that its claim's words do not bear out; 0.8 for the others."""
+_NULL_INTERVAL = 0.3
+"""Factor of a benefit or harm whose confidence intervals all hold the value of no effect."""
+_SAME_SIDE = frozenset({"benefit", "harm"})
+_FIRM = frozenset({"certain", "probable"})
+_OPEN = frozenset({"possible", "uncommitted"})
+_LEAST_WORDS = 6
+_LEAST_PLAIN = 0.6
+"""Share of words made of letters below which a text reads as a row of numbers."""
+_CLAIM_SHARE, _SOURCE_SHARE, _CELL_SHARE = 0.5, 0.9, 0.8
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two statements that disagree; `first` is the more favourable or the more certain one.
+
+    explained: they differ in population, place, dose or time, which may be all there is to it.
+    """
+
+    conflict_id: str
+    kind: str
+    cell: Place
+    first: Statement
+    second: Statement
+    aligns: str
+    differs: str
+    explained: bool
+    score: float
+
+
+def kind_of(first: Statement, second: Statement, axis: str) -> str | None:
+    """Return what two statements disagree in, the more favourable given first, else None."""
+    if "harm" in (first.stance, second.stance) and axis == "condition":
+        return None  # A harm to people with a condition does not deny a benefit for it.
+    if first.stance == second.stance:
+        hedged = first.certainty == "certain" and second.certainty in _OPEN
+        return "certainty" if hedged and first.stance in _SAME_SIDE else None
+    kind = _OPPOSED.get((first.stance, second.stance))
+    if kind in {"direction", "certainty"} and _is_oversold(first, second):
+        return "strength"
+    if kind == "direction" and "uncommitted" in (first.certainty, second.certainty):
+        return "certainty"  # Leaving a question open does not contradict an answer.
+    return kind
+
+
+def _is_oversold(first: Statement, second: Statement) -> bool:
+    """Return whether an interested party asserts, on nothing, what strong evidence leaves open."""
+    return (
+        first.stance == "benefit"
+        and first.certainty in _FIRM
+        and first.interest in _INTERESTED
+        and first.evidence in _WEAK
+        and not first.studies
+        and second.evidence in _STRONG
+        and second.interest not in _INTERESTED
+    )
+
+
+def _standing(statement: Statement, kind: str, *, asserting: bool) -> float:
+    """Return how much a side is worth reading, 0 to 1."""
+    evidence = _EVIDENCE_WEIGHT[statement.evidence]
+    if kind == "strength" and asserting:
+        evidence = 1.0  # That it names no evidence is the point.
+    certainty = _ASSERTIVE[statement.certainty]
+    if kind == "certainty" and not asserting:
+        certainty = 1.0  # That it is open is the point.
+    if statement.studies:
+        evidence = min(1.0, evidence + 0.05)
+    return statement.confidence * certainty * evidence * _borne_out(statement)
+
+
+def _borne_out(statement: Statement) -> float:
+    """Return how far the claim's words and numbers agree with the side that it is put on."""
+    if statement.null_interval and statement.stance in ("benefit", "harm"):
+        return _NULL_INTERVAL
+    if statement.null_interval and statement.stance == "no_effect":
+        return 1.0
+    if statement.denies == (statement.stance in _DENYING):
+        return 1.0
+    return _UNBORNE.get(statement.stance, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    population: float
+    aligns: str
+    differs: str
+    explained: bool
+
+
+def compare(first: Statement, second: Statement, cell: Place) -> _Comparison:
+    """Return what two statements of a cell have in common and what differs, in words."""
+    aligns = [f"subject {cell.subject.name}", f"{cell.axis} {cell.outcome.name}"]
+    differs: list[str] = []
+    population, other_people = _compare_population(first, second, aligns, differs)
+    explained = other_people
+    if first.stance in ("approved", "not_approved") and first.place != second.place:
+        differs.append(f"place: {_or_unstated(first.place)} / {_or_unstated(second.place)}")
+        explained = explained or bool(first.place and second.place)
+    elif first.place and first.place == second.place:
+        aligns.append(f"place {first.place}")
+    numbers, others = dict(first.context_numbers), dict(second.context_numbers)
+    for measure in sorted(set(numbers) & set(others)):
+        if numbers[measure] == others[measure]:
+            aligns.append(f"{measure} {', '.join(numbers[measure])}")
+        else:
+            one, two = ", ".join(numbers[measure]), ", ".join(others[measure])
+            differs.append(f"{measure}: {one} / {two}")
+            explained = True
+    shared = first.studies & second.studies
+    if shared:
+        aligns.append("the same study")
+    for label, one, two in (
+        ("evidence", first.evidence, second.evidence),
+        ("certainty", first.certainty, second.certainty),
+        ("attribution", _voice(first), _voice(second)),
+        ("interest", first.interest, second.interest),
+    ):
+        if one == two:
+            aligns.append(f"{label} {_words(one)}")
+        else:
+            differs.append(f"{label}: {_words(one)} / {_words(two)}")
+    return _Comparison(population, "; ".join(aligns), "; ".join(differs), explained)
+
+
+def _compare_population(
+    first: Statement, second: Statement, aligns: list[str], differs: list[str]
+) -> tuple[float, bool]:
+    """Note the populations; return their factor, and whether the people are others."""
+    one, two = _people(first), _people(second)
+    if first.species and second.species and first.species != second.species:
+        differs.append(f"population: {one or first.species} / {two or second.species}")
+        return 0.35, True
+    keys, others = ({k for k, _ in s.conditions} for s in (first, second))
+    if keys and others:
+        if keys & others:
+            common = [name for key, name in first.conditions if key in others]
+            aligns.append(f"population {', '.join(common)}")
+            return 1.0, False
+        differs.append(f"population: {one} / {two}")
+        return 0.55, True
+    if one == two:
+        return 0.85, False
+    differs.append(f"population: {_or_unstated(one)} / {_or_unstated(two)}")
+    others_named = (
+        first.population_words
+        and second.population_words
+        and not first.population_words & second.population_words
+    )
+    return (0.7, True) if others_named else (0.85, False)
+
+
+def _people(statement: Statement) -> str | None:
+    return statement.population or ", ".join(name for _, name in statement.conditions) or None
+
+
+def _or_unstated(text: str | None) -> str:
+    return text or "not stated"
+
+
+def _voice(statement: Statement) -> str:
+    if statement.attributed_to:
+        return f"{statement.attribution} ({statement.attributed_to})"
+    return statement.attribution
+
+
+def _words(value: str) -> str:
+    return {"none": "none named", "rct": "randomised trial"}.get(value, value.replace("_", " "))
+
+
+def pair(one: Statement, two: Statement, cell: Place, exactness: float) -> Conflict | None:
+    """Return the conflict between two statements of a cell, if they disagree."""
+    if one.claim_id == two.claim_id or one.copy_of == two.copy_of:
+        return None
+    first, second = sorted((one, two), key=_favour)
+    kind = kind_of(first, second, cell.axis)
+    if kind is None:
+        return None
+    told = compare(first, second, cell)
+    sides = math.sqrt(
+        _standing(first, kind, asserting=True) * _standing(second, kind, asserting=False)
+    )
+    place = exactness * (1.0 if cell.axis == "outcome" else 0.85)
+    reading = min(1.0, *(_readable(s.text) for s in (first, second)))
+    score = _KIND_WEIGHT[kind] * sides * place * told.population * _sources(first, second) * reading
+    return Conflict(
+        conflict_id=make_id(*sorted((first.claim_id, second.claim_id)), kind),
+        kind=kind,
+        cell=cell,
+        first=first,
+        second=second,
+        aligns=told.aligns,
+        differs=told.differs,
+        explained=told.explained,
+        score=round(score, _DIGITS),
+    )
+
+
+def _favour(statement: Statement) -> tuple[int, float, str]:
+    return (
+        _FAVOUR.index(statement.stance),
+        -_ASSERTIVE[statement.certainty],
+        statement.claim_id,
+    )
+
+
+def _types(first: Statement, second: Statement, kind: str) -> float:
+    alike = first.claim_type == second.claim_type
+    return 1.0 if alike or kind not in ("direction", "certainty") else 0.85
+
+
+def _readable(text: str) -> float:
+    words = [word.strip("()[],.;:–-'\"“”‘’%") for word in text.split()]
+    plain = sum(word.replace("-", "").isalpha() for word in words)
+    return 1.0 if len(words) >= _LEAST_WORDS and plain >= _LEAST_PLAIN * len(words) else 0.6
+
+
+def _sources(first: Statement, second: Statement) -> float:
+    if first.doc_id == second.doc_id:
+        return 0.25
+    same_publisher = bool(first.publisher) and first.publisher == second.publisher
+    factor = 0.6 if same_publisher else 1.0
+    return factor * 0.9 if first.studies & second.studies else factor
+
+
+def find(cells: Mapping[str, Sequence[tuple[Statement, Place]]], per_cell: int) -> list[Conflict]:
+    """Return the conflicts of all cells, ranked, at most `per_cell` in a cell.
+
+    cells: cell id -> its statements with their place there. In each cell only the `per_cell`
+    statements of highest standing for each stance and certainty are paired, so that a cell of n
+    statements costs n log n. The same pair is kept once, where it scores highest.
+    """
+    best: dict[str, Conflict] = {}
+    for cell_id in sorted(cells):
+        for conflict in _spread(_of_cell(cells[cell_id], per_cell), per_cell):
+            known = best.get(conflict.conflict_id)
+            if known is None or _order(conflict) < _order(known):
+                best[conflict.conflict_id] = conflict
+    return _spread(best.values(), len(best))
+
+
+def _of_cell(members: Sequence[tuple[Statement, Place]], per_cell: int) -> list[Conflict]:
+    sides: defaultdict[tuple[str, bool], list[tuple[Statement, Place]]] = defaultdict(list)
+    for statement, place in members:
+        if statement.stance in _FAVOUR:
+            sides[statement.stance, statement.certainty in _OPEN].append((statement, place))
+    if len(sides) < 2:
+        return []
+    chosen = [
+        member
+        for side in sorted(sides)
+        for member in heapq.nsmallest(per_cell, sides[side], key=_worth)
+    ]
+    found = []
+    for i, (one, place) in enumerate(chosen):
+        for two, other in chosen[i + 1 :]:
+            conflict = pair(one, two, place, math.sqrt(place.exactness * other.exactness))
+            if conflict is not None:
+                found.append(conflict)
+    return found
+
+
+def _worth(member: tuple[Statement, Place]) -> tuple[float, str]:
+    statement, place = member
+    standing = _standing(statement, "direction", asserting=True)
+    return (-standing * place.exactness * _readable(statement.text), statement.claim_id)
+
+
+def _order(conflict: Conflict) -> tuple[float, str, str]:
+    return (-conflict.score, conflict.conflict_id, conflict.cell.cell_id)
+
+
+def _sources_key(conflict: Conflict) -> tuple[str, ...]:
+    return ("sources", *sorted((conflict.first.doc_id, conflict.second.doc_id)))
+
+
+def _spread(conflicts: Iterable[Conflict], most: int) -> list[Conflict]:
+    """Return the best conflicts, each score lowered for what the ones before have shown.
+
+    A score only falls as others are taken, so the head of the heap is re-scored until it stays
+    in front (lazy greedy selection, Minoux 1978).
+    """
+    taken: Counter[tuple[str, ...]] = Counter()
+
+    def lowered(conflict: Conflict) -> float:
+        first, second = conflict.first, conflict.second
+        claims = taken["claim", first.copy_of] + taken["claim", second.copy_of]
+        sources = taken[_sources_key(conflict)]
+        return round(
+            conflict.score
+            * _CLAIM_SHARE**claims
+            * _SOURCE_SHARE**sources
+            * _CELL_SHARE ** taken["cell", conflict.cell.cell_id],
+            _DIGITS,
+        )
+
+    pool = list(conflicts)
+    queue = [(*_order(conflict), at) for at, conflict in enumerate(pool)]
+    heapq.heapify(queue)
+    ranked: list[Conflict] = []
+    while queue and len(ranked) < most:
+        before, conflict_id, cell_id, at = heapq.heappop(queue)
+        conflict = pool[at]
+        now = -lowered(conflict)
+        if now > before:
+            heapq.heappush(queue, (now, conflict_id, cell_id, at))
+            continue
+        ranked.append(conflict)
+        for claim in (conflict.first, conflict.second):
+            taken["claim", claim.copy_of] += 1
+        taken[_sources_key(conflict)] += 1
+        taken["cell", conflict.cell.cell_id] += 1
+    return ranked

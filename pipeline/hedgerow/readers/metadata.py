@@ -1,0 +1,167 @@
+"""What a document says of itself: clean fields, dates, and the interest behind it.
+
+Declared fields are taken as they stand. Where no interest is declared, the rules in
+`data/interest.toml` look for evidence: prices, appointment lines, journal marks and the like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from hedgerow import data
+from hedgerow.readers.base import Document, one_line
+from hedgerow.tables import INTERESTS
+
+FIELDS = ("title", "url", "publisher", "author", "published", "language", "licence", "interest")
+"""Fields of `Document` that a document, or the user on its behalf, may declare."""
+
+_SPELLINGS = {"lang": "language", "license": "licence", "date": "published", "authors": "author"}
+
+
+def clean(value: Any) -> str | None:
+    """Return a declared value as one line of text; None where it holds none.
+
+    A list is joined with ", "; mappings and other structures hold no text.
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, map(clean, value))) or None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return one_line(str(value)) or None
+
+
+def clean_id(value: Any) -> str | None:
+    """Return a declared id, a string or whole number; None where it is neither or blank."""
+    return clean(value) if isinstance(value, str | int) else None
+
+
+def declared(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the `FIELDS` among declared fields, cleaned, under British or American spellings."""
+    found: dict[str, str] = {}
+    for key, value in fields.items():
+        name = key.lower() if isinstance(key, str) else ""
+        name = _SPELLINGS.get(name, name)
+        text = clean(value)
+        if name in FIELDS and text and name not in found:
+            found[name] = iso_date(text) if name == "published" else text
+    return found
+
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january", "feb february", "mar march", "apr april", "may", "jun june",
+            "jul july", "aug august", "sep sept september", "oct october", "nov november",
+            "dec december",
+        ),
+        1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:t\d.*| \d.*)?")
+_DAY_FIRST = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)? )?([a-z]+)\.?,? (\d{4})")
+_MONTH_FIRST = re.compile(r"([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
+
+
+def iso_date(text: str) -> str:
+    """Return a stated date as ISO 8601 (YYYY-MM-DD, YYYY-MM or YYYY); else the text as it is.
+
+    Dates in figures such as 03/04/2025 stay: which number is the month is not known.
+    """
+    plain = text.strip().lower()
+    year: str
+    month: int | None
+    day: str | None
+    if match := _ISO.fullmatch(plain):
+        year, month, day = match[1], int(match[2]), match[3]
+    elif match := _MONTH_FIRST.fullmatch(plain):
+        month, day, year = _MONTHS.get(match[1]), match[2], match[3]
+    elif match := _DAY_FIRST.fullmatch(plain):
+        day, month, year = match[1], _MONTHS.get(match[2]), match[3]
+    else:
+        return text
+    if month is None or not 1 <= month <= 12 or (day is not None and not 1 <= int(day) <= 31):
+        return text
+    return f"{year}-{month:02}" + (f"-{int(day):02}" if day else "")
+
+
+@dataclass(frozen=True)
+class InterestRule:
+    """One kind of evidence for an interest.
+
+    field: where it is looked for: "text", "url", "publisher" or "title".
+    weight: how much it says, as points; the interest with most points wins, and the rule with the
+        greatest weight (the first of equals) is named as the basis.
+    """
+
+    id: str
+    interest: str
+    field: str
+    weight: int
+    pattern: re.Pattern[str]
+
+
+@cache
+def interest_rules() -> tuple[InterestRule, ...]:
+    """Return the rules of `data/interest.toml`, in order."""
+    return tuple(
+        InterestRule(
+            rule["id"], rule["interest"], rule["field"], rule["weight"], re.compile(rule["pattern"])
+        )
+        for rule in data.load("interest")["rule"]
+    )
+
+
+_LEAST_POINTS = 2
+
+
+def interest_of(document: Document) -> tuple[str, str]:
+    """Return (interest, basis) of a document.
+
+    The basis is "declared"; "rule:" and the id of the weightiest rule that speaks for it; "none"
+    where nothing does (the interest is then unknown); or, where the declared value is no interest
+    that the tables know, that value in words (the interest is then unknown too).
+    """
+    stated = (document.interest or "").strip().lower().replace("_", " ")
+    if stated in INTERESTS:
+        return stated, "declared"
+    if stated:
+        return "unknown", f"declared, but not an interest: {document.interest}"
+    fields = {
+        "text": document.text,
+        "url": _host(document.url or ""),
+        "publisher": document.publisher or "",
+        "title": document.title or "",
+    }
+    points: dict[str, int] = {}
+    basis: dict[str, InterestRule] = {}
+    for rule in interest_rules():
+        if rule.pattern.search(fields[rule.field]) is None:
+            continue
+        points[rule.interest] = points.get(rule.interest, 0) + rule.weight
+        if rule.interest not in basis or basis[rule.interest].weight < rule.weight:
+            basis[rule.interest] = rule
+    if not points or max(points.values()) < _LEAST_POINTS:
+        return "unknown", "none"
+    # equal points: the order of tables.INTERESTS, sellers first, decides
+    best = max(points, key=lambda interest: (points[interest], -INTERESTS.index(interest)))
+    return best, f"rule:{basis[best].id}"
+
+
+def _host(url: str) -> str:
+    """Return the host of an address; "" where there is none."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:  # urlsplit refuses brackets that are no IPv6 address
+        return ""
+
+
+def override(document: Document, entry: Mapping[str, Any]) -> Document:
+    """Return the document with the fields that its entry in sources.toml declares."""
+    return replace(document, **declared(entry))  # type: ignore[arg-type]

@@ -1,0 +1,31 @@
+"""evidence: the map of claims by subject and outcome, and the pairs that disagree.
+
+The one stage that looks across documents. It takes whole tables, and their order never matters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from hedgerow.stages.base import Stage, Tables
+
+if TYPE_CHECKING:
+    from hedgerow.resources import Resources
+
+
+def _run(tables: Tables, resources: Resources) -> dict[str, pa.Table]:
+    from hedgerow.evidence.build import build  # slow to import, and most commands need none of it
+
+    return build(tables, per_cell=resources.settings.conflicts_per_cell)
+
+
+STAGE = Stage(
+    name="evidence",
+    version=1,
+    inputs=("claims", "claim_outcomes", "claim_references", "references", "statistics", "entities"),
+    outputs=("evidence_map", "evidence_claims", "conflicts"),
+    uses=("lexicon", "settings", "dependencies"),
+    run=_run,
+)
