@@ -129,7 +129,7 @@ def tables_of(docs: Mapping[str, Sequence[Unit]], *, scored: bool) -> dict[str, 
 @pytest.fixture
 def resources(tmp_path: Path) -> Resources:
     small_classifier().save(tmp_path / certainty.FOLDER)
-    return cast(Resources, SimpleNamespace(model_path=tmp_path))
+    return cast(Resources, SimpleNamespace(folder=tmp_path.joinpath))
 
 
 def test_every_word_class_matches_its_example_and_not_its_counterexample() -> None:
@@ -306,17 +306,12 @@ def test_no_sentences_give_an_empty_table(resources: Resources) -> None:
     assert found.schema.equals(tables.CERTAINTY.schema)
 
 
-def test_a_model_without_a_classifier_takes_the_one_that_ships(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shipped = tmp_path / "shipped"
-    small_classifier().save(shipped / certainty.FOLDER)
-    monkeypatch.setattr(settings.Settings, "model_path", lambda self: shipped)
-    other = cast(
-        Resources, SimpleNamespace(model_path=tmp_path, settings=settings.load(model="en_core"))
-    )
-    found = certainty.STAGE.run(tables_of({"d": document()}, scored=False), other)
-    assert found["certainty"].num_rows == len(TEXTS)
+def test_a_model_without_a_classifier_takes_the_one_that_ships(tmp_path: Path) -> None:
+    (tmp_path / "config.cfg").touch()
+    other = Resources(settings.load(model=str(tmp_path)))
+    assert other.folder(certainty.FOLDER) == settings.shipped_model() / certainty.FOLDER
+    (tmp_path / certainty.FOLDER).mkdir()
+    assert other.folder(certainty.FOLDER) == tmp_path / certainty.FOLDER
 
 
 @pytest.fixture(scope="module")

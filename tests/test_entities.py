@@ -43,7 +43,7 @@ def resources(tmp_path: Path) -> Resources:
     """A small untrained pipeline, and a knowledge base of a few names."""
     (tmp_path / "kb").mkdir()
     (tmp_path / "kb" / "names.jsonl").write_text("\n".join(map(json.dumps, NAMES)))
-    return cast(Resources, SimpleNamespace(language=make_pipeline(), model_path=tmp_path))
+    return cast(Resources, SimpleNamespace(language=make_pipeline(), folder=tmp_path.joinpath))
 
 
 def mention(text: str, part: str, label: str, **fields: Any) -> Mention:
@@ -218,7 +218,7 @@ def test_a_pipeline_without_the_annotator_gives_its_entities(tmp_path: Path) -> 
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
     ruler.add_patterns([{"label": "CHEMICAL", "pattern": "zinc"}])
-    plain = cast(Resources, SimpleNamespace(language=nlp, model_path=tmp_path))
+    plain = cast(Resources, SimpleNamespace(language=nlp, folder=tmp_path.joinpath))
     found = annotating.STAGE.run(stage_inputs(["Take zinc now"]), plain)
     row = found["annotations"].to_pylist()[0]
     assert (row["span_label"], row["span_start"], row["span_end"]) == (["CHEMICAL"], [1], [2])

@@ -230,7 +230,8 @@ def test_a_parser_that_fails_is_reported_as_a_reject(resources, monkeypatch):
 def test_source_settings_go_before_the_page(resources):
     out = run({"x.txt": "Zinc may help."}, resources, override='{"interest": "news", "url": "u"}')
     (row,) = out["documents"]
-    assert (row["interest"], row["interest_basis"], row["url"]) == ("news", "declared", "u")
+    basis = "declared in sources.toml"
+    assert (row["interest"], row["interest_basis"], row["url"]) == ("news", basis, "u")
 
 
 def test_an_empty_batch_gives_empty_tables(resources):

@@ -28,7 +28,7 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     The annotator's probabilities are used where the model has them; without them the classifier
     stands alone, with a calibration of its own.
     """
-    classifier = load_classifier(_folder(resources))
+    classifier = load_classifier(resources.folder(FOLDER))
     annotations = inputs["annotations"]
     rows = {sentence_id: i for i, sentence_id in enumerate(_strings(annotations, "sentence_id"))}
     heads = heads_of(annotations)
@@ -40,14 +40,6 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
             scores = {task: values[order] for task, values in heads.items()}
         _append(columns, doc_id, ids, classifier.classify(units, scores))
     return {"certainty": tables.conform("certainty", tables.from_columns("certainty", columns))}
-
-
-def _folder(resources: Resources) -> Path:
-    """Return the classifier's folder: the model's own, else that of the model that ships."""
-    own = resources.model_path / FOLDER
-    if own.is_dir():
-        return own
-    return resources.settings.model_copy(update={"model": "hedgerow_en"}).model_path() / FOLDER
 
 
 @lru_cache(maxsize=2)
