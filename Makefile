@@ -55,8 +55,8 @@ docs: $(BIN)/.run ## rewrite docs/tables.md from the schemas
 lock: $(BIN)/.dev ## rewrite requirements/*.txt from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile $(LOCK) --extra build -o requirements/run.txt pyproject.toml
-	@$(BIN)/uv pip compile $(LOCK) --extra build --extra dev -o requirements/dev.txt pyproject.toml
-LOCK = --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url
+	@$(BIN)/uv pip compile $(LOCK) --extra build --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+LOCK = --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 clean: ## remove the environment and all outputs
 	@rm -rf .venv build dist outputs/latest outputs/lock* outputs/snapshots outputs/work
