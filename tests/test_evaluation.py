@@ -103,7 +103,10 @@ def extracted(
                     "none" if row["kind"] == "claim" else None
                 )
                 held["certainty"].append(row)
-        return {name: tables.from_rows(name, rows) for name, rows in held.items()}
+        return {
+            **{name: tables.from_rows(name, rows) for name, rows in held.items()},
+            "claims": tables.empty("claims"),
+        }
 
     return extract
 
@@ -278,7 +281,9 @@ def test_offsets_follow_a_text_that_its_reader_changed(gold: Path) -> None:
 
 def test_documents_that_the_pipeline_refuses_are_named(gold: Path) -> None:
     def nothing(items: Sequence[tuple[str, str, bytes]]) -> dict[str, pa.Table]:
-        return {name: tables.empty(name) for name in ("documents", "sentences", "certainty")}
+        return {
+            name: tables.empty(name) for name in ("documents", "sentences", "certainty", "claims")
+        }
 
     with pytest.raises(ResourceError, match="pages/a"):
         compare([gold], nothing)

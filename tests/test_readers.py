@@ -333,7 +333,7 @@ def test_items_on_one_line_are_split_at_their_bullets():
         "[1]" * 300_000,
     ],
 )
-def test_a_megabyte_on_one_line_is_read_in_seconds(line):
+def test_a_megabyte_on_one_line_is_read(line):
     from hedgerow.nlp.segmenter import bounds
 
     document = read("long.txt", "Title\n\nWords come first.\n" + line)

@@ -41,7 +41,6 @@ from hedgerow.evaluation import (
     macro_f1,
     match_units,
     read_gold,
-    run_stages,
 )
 from hedgerow.nlp.classifier import (
     OUTPUTS,
@@ -67,6 +66,7 @@ from hedgerow.nlp.unit_features import (
 )
 from hedgerow.resources import Resources
 from hedgerow.stages.certainty import FOLDER, documents_of, heads_of
+from hedgerow.tasks import run_stages
 
 logger = logging.getLogger("hedgerow.units")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
@@ -77,39 +76,13 @@ def extract(texts: Iterable[str] | Mapping[str, str], *, model: str | None = Non
         texts = [texts]
     if not isinstance(texts, Mapping):
         texts = {f"text-{number}": text for number, text in enumerate(texts, start=1)}
-    found = extract_items(
-        [(doc_id, f"{doc_id}.txt", text.encode()) for doc_id, text in texts.items()], model=model
-    )
-    return TableSet(found.__getitem__)
+    from hedgerow.tasks import run_stages
 
-
-def extract_items(
-    items: Iterable[tuple[str, str, bytes]], *, model: str | None = None
-) -> dict[str, pa.Table]:
-    """Return all tables of (doc_id, path, bytes) items, by the stages of a run, in memory."""
-    from hedgerow.stages import STAGES
-    from hedgerow.tasks import ITEMS
-
-    rows = [
-        {
-            "path": path,
-            "ordinal": 0,
-            "label": "",
-            "doc_id": doc_id,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "content": content,
-            "override": None,
-        }
-        for doc_id, path, content in items
-    ]
-    held = {"items": pa.Table.from_pylist(rows, schema=ITEMS)}
-    resources = _resources(model)
-    for stage in STAGES:
-        held |= stage.run({name: held[name] for name in stage.inputs}, resources)
-    del held["items"]
+    items = [(doc_id, f"{doc_id}.txt", text.encode()) for doc_id, text in texts.items()]
+    held = run_stages(items, _resources(model))
     found = {name: tables.conform(name, table) for name, table in held.items()}
     tables.check(found)
-    return {**{name: tables.empty(name) for name in tables.TABLES}, **found}
+    return TableSet({**{name: tables.empty(name) for name in tables.TABLES}, **found}.__getitem__)
 
 
 @lru_cache(maxsize=2)

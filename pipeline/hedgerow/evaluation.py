@@ -17,7 +17,6 @@ are matched with the sentences found. What counts, and how:
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,11 +32,11 @@ from hedgerow import tables
 from hedgerow.errors import ResourceError
 
 if TYPE_CHECKING:
-    from hedgerow.resources import Resources
+    pass
 
 Counts = npt.NDArray[np.float64]
 Extract = Callable[[Sequence[tuple[str, str, bytes]]], Mapping[str, pa.Table]]
-"""Takes (doc_id, path, bytes) items, gives at least the tables documents, sentences, certainty."""
+"""Takes (doc_id, path, bytes) items, gives the tables documents, sentences, certainty, claims."""
 
 LABELS: Mapping[str, tuple[str, ...]] = {
     "certainty": tables.CERTAINTIES,
@@ -164,32 +163,6 @@ def _gold_unit(record: Mapping[str, Any]) -> GoldUnit:
 def items_of(documents: Iterable[GoldDocument]) -> list[tuple[str, str, bytes]]:
     """Return the documents as the items of a run: plain-text files."""
     return [(d.doc_id, f"{d.doc_id}.txt", d.text.encode("utf-8")) for d in documents]
-
-
-def run_stages(
-    items: Iterable[tuple[str, str, bytes]], resources: Resources, *, last: str = "certainty"
-) -> dict[str, pa.Table]:
-    """Return the tables of (doc_id, path, bytes) items, by the stages of a run up to `last`."""
-    from hedgerow.stages import DOCUMENT_STAGES
-    from hedgerow.tasks import ITEMS
-
-    rows = [
-        {
-            "path": path,
-            "ordinal": 0,
-            "label": "",
-            "doc_id": doc_id,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "content": content,
-            "override": None,
-        }
-        for doc_id, path, content in items
-    ]
-    held = {"items": pa.Table.from_pylist(rows, schema=ITEMS)}
-    names = [stage.name for stage in DOCUMENT_STAGES]
-    for stage in DOCUMENT_STAGES[: names.index(last) + 1]:
-        held |= stage.run({name: held[name] for name in stage.inputs}, resources)
-    return held
 
 
 def match_units(
@@ -320,11 +293,12 @@ def evaluate(
     """
     from hedgerow import settings
     from hedgerow.resources import Resources
+    from hedgerow.tasks import run_stages
 
     resources = Resources(settings.load(model=model))
 
     def extract(items: Sequence[tuple[str, str, bytes]]) -> Mapping[str, pa.Table]:
-        return run_stages(items, resources)
+        return run_stages(items, resources, last="claims")
 
     report = compare(paths, extract, samples=samples, seed=seed)
     if errors is not None:
@@ -411,7 +385,9 @@ def compare(
 
 @dataclass(frozen=True)
 class _Predicted:
-    """One document's sentences, in order, and their certainty rows."""
+    """One document's sentences, in order, and their labels: those of `certainty`, and for a claim
+    those of the sentence's first claim.
+    """
 
     text: str
     spans: list[tuple[int, int]]
@@ -427,6 +403,9 @@ def _by_document(held: Mapping[str, pa.Table]) -> dict[str, _Predicted]:
         )
     )
     rows = {row["sentence_id"]: row for row in held["certainty"].to_pylist()}
+    for claim in held["claims"].to_pylist():
+        if claim["index"] == 0:
+            rows[claim["sentence_id"]] |= {task: claim[task] for task in (*LABELS, "confidence")}
     found: dict[str, _Predicted] = {}
     sentences = held["sentences"].select(["doc_id", "index", "sentence_id", "start", "end"])
     for sentence in sorted(sentences.to_pylist(), key=lambda row: (row["doc_id"], row["index"])):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from hedgerow.errors import ContractError, RejectedDocument
 from hedgerow.fingerprints import digest
 from hedgerow.readers import reader_for
 from hedgerow.resources import Resources
-from hedgerow.stages import DOCUMENT_STAGES, Stage
+from hedgerow.stages import DOCUMENT_STAGES, STAGES, Stage
 from hedgerow.store import Part, Snapshot, sync, write_part
 
 ITEMS = pa.schema(
@@ -39,6 +39,31 @@ ITEMS = pa.schema(
     ]
 )
 """The input of the first stage: the bytes of each document, in memory only."""
+
+
+def run_stages(
+    items: Iterable[tuple[str, str, bytes]], resources: Resources, *, last: str | None = None
+) -> dict[str, pa.Table]:
+    """Return the tables of (doc_id, path, bytes) items, in memory, by the stages up to `last`."""
+    rows = [
+        {
+            "path": path,
+            "ordinal": 0,
+            "label": "",
+            "doc_id": doc_id,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "content": content,
+            "override": None,
+        }
+        for doc_id, path, content in items
+    ]
+    held = {"items": pa.Table.from_pylist(rows, schema=ITEMS)}
+    for stage in STAGES:
+        held |= stage.run({name: held[name] for name in stage.inputs}, resources)
+        if stage.name == last:
+            break
+    del held["items"]
+    return held
 
 
 @dataclass(frozen=True)
