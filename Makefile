@@ -13,7 +13,7 @@ BIN   = .venv/bin
 STAGES = documents sentences annotations entities cues certainty claims evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(STAGES) test soak lint wheel golden train evaluate bench docs lock clean
+.PHONY: help run $(STAGES) test soak lint wheel train evaluate docs lock clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z$$][^:]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -38,12 +38,11 @@ lint: $(BIN)/.dev ## ruff, mypy and import contracts
 wheel: $(BIN)/.dev ## build the wheel and try it in an empty environment
 	@BIN='$(abspath $(BIN))' bash tests/try_wheel.sh
 
-golden: $(BIN)/.dev ## rewrite the golden files from what the code does now
-	@HEDGEROW_GOLDEN=write $(BIN)/python -m pytest -q tests/test_golden.py
-
 train: $(BIN)/.dev ## train models/hedgerow_en on the corpora in DATA
 	@$(BIN)/python models/training/train.py --data '$(DATA)' --out models/hedgerow_en
 	@$(BIN)/python models/training/units.py --data '$(DATA)' --out models/hedgerow_en
+	@$(BIN)/python models/training/arguments.py '$(DATA)/gold' models/hedgerow_en pipeline/hedgerow/nlp/data
+	@$(BIN)/python models/training/effects.py '$(DATA)/data/certainty/evidence_inference' pipeline/hedgerow/nlp/data
 
 evaluate: $(BIN)/.dev ## print every figure of the model card, from DATA
 	@$(BIN)/python models/training/evaluate_heads.py --data '$(DATA)'

@@ -14,7 +14,7 @@ from hedgerow import tables
 from hedgerow.errors import ResourceError
 from hedgerow.evidence.build import build
 from hedgerow.evidence.names import Names, Resolver, read_rules, shipped
-from hedgerow.evidence.studies import Groups, copied, identifier_key
+from hedgerow.evidence.studies import Groups, copied, identifier_key, study_name
 from tests.evidence_fixture import Corpus, claim, sample
 
 RULES = read_rules()
@@ -78,7 +78,7 @@ def test_a_concept_takes_its_example_and_not_its_neighbour(rule: dict[str, str])
     assert rule["source"]
 
 
-@pytest.mark.parametrize("section", ["condition", "species"])
+@pytest.mark.parametrize("section", ["condition", "species", "threshold"])
 def test_a_pattern_over_names_matches_its_example_only(section: str) -> None:
     for rule in RULES[section]:
         assert re.search(rule["pattern"], NAMES.fold(rule["example"])), rule["id"]
@@ -93,6 +93,14 @@ def test_a_pattern_over_text_matches_its_example_only(section: str) -> None:
         assert re.search(rule["pattern"], case(rule["example"])), rule["id"]
         assert not re.search(rule["pattern"], case(rule["not_example"])), rule["id"]
         assert rule["source"]
+
+
+def test_a_clause_ends_at_a_contrast_and_not_in_a_list() -> None:
+    rule = RULES["contrast"]
+    assert re.search(rule["pattern"], rule["example"])
+    assert not re.search(rule["pattern"], rule["not_example"])
+    assert NAMES.clause_of(rule["example"], "pain") == "It eased pain"
+    assert NAMES.clause_of(rule["example"], "sleep").strip() == "sleep did not improve."
 
 
 def test_rule_ids_are_unique() -> None:
@@ -613,3 +621,210 @@ def test_joining_does_not_depend_on_order() -> None:
 )
 def test_identifiers_have_one_spelling(identifier: str, key: str | None) -> None:
     assert identifier_key(identifier) == key
+
+
+@pytest.mark.parametrize(
+    ("effect", "stance"), [("decrease", "harm"), ("increase", "benefit"), (None, "benefit")]
+)
+def test_a_lowered_threshold_is_a_harm(effect: str | None, stance: str) -> None:
+    corpus = Corpus()
+    corpus.document(
+        "a",
+        "blog",
+        claim("Fernwort could lower the seizure threshold.", "seizure threshold", "benefit"),
+    )
+    given = corpus.tables()
+    rows = [{**row, "effect": effect} for row in given["claims"].to_pylist()]
+    given["claims"] = tables.conform("claims", tables.from_rows("claims", rows))
+    assert {row["stance"] for row in build(given)["evidence_claims"].to_pylist()} == {stance}
+
+
+def test_no_good_evidence_of_a_benefit_is_a_doubt_of_that_benefit() -> None:
+    found = conflicts(
+        two(
+            claim("Fernwort sharpens memory in most adults.", "memory", "benefit"),
+            claim(
+                "There is no good evidence that Fernwort improves memory.",
+                "evidence",
+                "benefit",
+                polarity="negated",
+            ),
+        )
+    )
+    assert [(row["kind"], row["outcome"]) for row in found] == [("strength", "cognition")]
+
+
+def test_a_doubt_of_the_trials_is_one_of_what_the_page_is_about() -> None:
+    corpus = Corpus()
+    corpus.document("shop", "vendor", claim("Fernwort eases pain in most.", "pain", "benefit"))
+    corpus.document(
+        "review",
+        "journal",
+        claim("Fernwort did not ease snoring at all.", "snoring", "no_effect"),
+        claim(
+            "The trials give no good evidence that the pain stops.",
+            "pain",
+            subject="The trials",
+            polarity="negated",
+            claim_type="evidence_quality",
+        ),
+    )
+    found = conflicts(corpus)
+    assert [(row["subject"], row["outcome"]) for row in found] == [("Fernwort", "pain")]
+
+
+def test_a_denial_that_says_nothing_of_evidence_is_no_doubt() -> None:
+    found = build(
+        two(
+            claim("Fernwort makes every life better.", "benefit", "benefit"),
+            claim(
+                "Fernwort is not on that path.",
+                "path",
+                polarity="negated",
+                claim_type="evidence_quality",
+            ),
+        ).tables()
+    )
+    assert found["conflicts"].num_rows == 0
+
+
+def test_a_clause_that_denies_the_outcome_is_no_benefit_there() -> None:
+    corpus = Corpus()
+    texts = {
+        "clear": "Fernwort gave relief from snoring within a week or two.",
+        "mixed": "Fernwort eased coughing, whereas no relief from snoring was seen.",
+    }
+    for doc_id, text in texts.items():
+        corpus.document(doc_id, "blog", claim(text, "snoring", "benefit"))
+    corpus.document(
+        "review",
+        "journal",
+        claim("Two trials found no effect on snoring at night.", "snoring", "no_effect"),
+    )
+    scores = {row["doc_a"]: row["score"] for row in conflicts(corpus)}
+    assert scores["mixed"] < 0.7 * scores["clear"]
+
+
+def test_other_outcomes_of_one_condition_are_explained_and_ranked_lower() -> None:
+    mention = {"stroke": ("DISEASE", None)}
+    against = claim(
+        "No effect on death was seen after a stroke.",
+        "death",
+        "no_effect",
+        population="stroke",
+        evidence="rct",
+        mentions=mention,
+    )
+    found = {}
+    for outcome in ("memory", "speech"):
+        words = claim(
+            f"Fernwort restores {outcome} after a stroke.",
+            outcome,
+            "benefit",
+            population="stroke",
+            evidence="rct",
+            mentions=mention,
+        )
+        found[outcome] = conflicts(two(words, against))[0]
+    assert found["memory"]["explained"] and not found["speech"]["explained"]
+    assert "outcome: cognition / death" in found["memory"]["differs"]
+    assert found["memory"]["score"] < found["speech"]["score"]
+
+
+def test_a_side_effect_does_not_deny_a_benefit_in_the_same_broad_outcome() -> None:
+    good = claim("Fernwort lifts the mood of most adults.", "mood", "benefit")
+    efficacy = claim("Fernwort worsened the mood of most adults.", "mood", "harm")
+    safety = claim("Fernwort worsened the mood of most adults.", "mood", "harm", **HARM)
+    alike, apart = (conflicts(two(good, bad))[0]["score"] for bad in (efficacy, safety))
+    assert apart < 0.5 * alike
+
+
+def test_an_item_without_a_verb_ranks_below_a_sentence() -> None:
+    against = claim("Two trials found no effect on coughing.", "cough", "no_effect")
+    scores = [
+        conflicts(two(claim(text, "cough", "benefit"), against))[0]["score"]
+        for text in ("It eases a dry cough in adults", "Relief of dry cough in most adults")
+    ]
+    assert scores[1] < scores[0]
+
+
+@pytest.mark.parametrize(
+    ("study", "named"),
+    [
+        ("MOSSY trial", True),
+        ("trial of 46 patients with cough", True),
+        ("two recent randomised trials", False),
+        ("CI 0.90-1.91", False),
+        ("OutcomeResultSource", False),
+    ],
+)
+def test_only_a_telling_name_identifies_a_study(study: str, named: bool) -> None:
+    assert (study_name(study, NAMES)[0] is not None) is named
+
+
+def test_both_studies_are_named_in_what_differs() -> None:
+    found = conflicts(
+        two(
+            claim("In MOSSY, Fernwort eased cough.", "cough", "benefit", study="MOSSY"),
+            claim("In BOGGY, cough stayed the same.", "cough", "no_effect", study="BOGGY"),
+        )
+    )
+    assert "study: MOSSY / BOGGY" in found[0]["differs"]
+
+
+def test_a_benefit_whose_interval_holds_no_effect_does_not_deny_one() -> None:
+    corpus = two(
+        claim(
+            "Death: RR 0.96 (95% CI 0.65 to 1.41) with Fernwort.",
+            "death",
+            "benefit",
+            numbers={"RR": "0.96 (95% CI 0.65 to 1.41)"},
+        ),
+        claim("Fernwort did not change deaths in adults.", "death", "no_effect"),
+    )
+    assert conflicts(corpus)
+    corpus.rows["statistics"][0] |= {"value": 0.96, "ci_low": 0.65, "ci_high": 1.41}
+    assert not conflicts(corpus)
+
+
+def test_patients_against_healthy_people_are_explained() -> None:
+    against = claim(
+        "Nothing shows that healthy adults gain memory.", "memory", "no_effect", evidence="rct"
+    )
+    plain = claim("Fernwort improves memory in no time.", "memory", "benefit")
+    tested = claim("Fernwort improved memory in a trial.", "memory", "benefit", evidence="rct")
+    assert not conflicts(two(plain, against))[0]["explained"]
+    assert conflicts(two(tested, against))[0]["explained"]
+
+
+def test_approval_for_other_uses_is_explained_by_the_use() -> None:
+    found = conflicts(
+        two(
+            claim(
+                "Fernwort is licensed for migraine.",
+                "approval",
+                claim_type="regulatory",
+                mentions={"migraine": ("DISEASE", None)},
+            ),
+            claim(
+                "Fernwort is not licensed for gout.",
+                "approval",
+                polarity="negated",
+                claim_type="regulatory",
+                mentions={"gout": ("DISEASE", None)},
+            ),
+        )
+    )
+    assert found[0]["explained"]
+    assert "population: migraine / gout" in found[0]["differs"]
+
+
+def test_a_class_of_remedies_is_a_doubtful_meeting() -> None:
+    def score(subject: str) -> float:
+        words = [
+            claim(f"{subject} eases cough quickly in most.", "cough", "benefit", subject=subject),
+            claim(f"{subject} did not ease cough at all.", "cough", "no_effect", subject=subject),
+        ]
+        return float(conflicts(two(*words))[0]["score"])
+
+    assert score("Exercise") < 0.7 * score("Fernwort")

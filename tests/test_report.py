@@ -21,7 +21,7 @@ from rich.console import Console
 from hedgerow import tables, terminal
 from hedgerow.errors import StoreError
 from hedgerow.evidence.build import build
-from hedgerow.report import marks, page, render, write, write_report
+from hedgerow.report import chart, marks, page, render, write, write_report
 from hedgerow.report.chart import shape, shorten
 from hedgerow.report.source import InMemory
 from tests.evidence_fixture import Corpus, claim, sample
@@ -576,7 +576,9 @@ def test_show_refuses_what_it_cannot_find() -> None:
 def test_conflicts_and_map_are_tables() -> None:
     given = complete(sample())
     text = plain(terminal.conflicts(given["conflicts"], top=2))
-    assert "Birchfield Clinic (clinic)" in text and "10 more." in text
+    first = given["conflicts"].slice(0, 1).to_pylist()[0]
+    assert f"{first['publisher_a']} ({first['interest_a']})" in text
+    assert f"{given['conflicts'].num_rows - 2} more." in text
     assert "in migraine" in plain(terminal.evidence_map(given["evidence_map"]))
     assert "No two documents disagree" in plain(terminal.conflicts(tables.empty("conflicts")))
     assert "No claim names" in plain(terminal.evidence_map(tables.empty("evidence_map")))
@@ -612,3 +614,34 @@ def test_control_characters_never_reach_the_terminal() -> None:
 def test_facts_of_the_run_are_told(tmp_path: Path) -> None:
     write(complete(sample()), tmp_path / "r.html", {"Corpus": "pages <about> herbs"})
     assert "pages &lt;about&gt; herbs" in (tmp_path / "r.html").read_text()
+
+
+def test_outcomes_of_one_source_only_fill_up_a_map() -> None:
+    shared = [{"documents": 2, "id": n} for n in range(chart.MIN_ROWS + 1)]
+    alone = [{"documents": 1, "id": n} for n in range(40)]
+    assert chart.rows_of([*shared, *alone]) == shared
+    assert chart.rows_of([*shared[:2], *alone]) == [*shared[:2], *alone[: chart.MIN_ROWS - 2]]
+
+
+def test_marks_that_do_not_fit_are_counted_in_the_last_seat() -> None:
+    claims = {str(n): {"certainty": "certain", "start": n, "interest": "blog"} for n in range(6)}
+    members = [{"claim_id": key, "doc_id": "d", "stance": "harm"} for key in claims]
+    field = chart._field(members, claims, 0.0, 0.0)
+    assert (len(field.marks), field.more) == (chart.MAX_MARKS - 1, 3)
+    assert chart._field(members[:4], claims, 0.0, 0.0).more == 0
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    def source(title: str) -> dict[str, str | None]:
+        return {"publisher": None, "title": title, "interest": "unknown"}
+
+    titles = {"one": "Fernwort", "two": "Fernwort", "three": "Fernwort: a guide"}
+    titles["four"] = "Fernwort and cough"
+    docs = {doc_id: source(title) for doc_id, title in titles.items()}
+    columns = chart._columns(docs, "Fernwort")
+    assert {column.doc_id: column.label for column in columns} == {
+        "one": "one",
+        "two": "two",
+        "three": "A guide",
+        "four": "Fernwort and cough",
+    }

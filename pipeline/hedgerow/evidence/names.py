@@ -36,6 +36,8 @@ _IRREGULAR = {
     "indices": "index",
     "vertebrae": "vertebra",
 }
+_FOLDED = 16_384
+"""Folded texts that are kept: a claim's text is asked for several times, one after the other."""
 _ROUNDS = 6
 """How often frames are taken off one name; a name has no more of them."""
 
@@ -54,16 +56,18 @@ class Concept:
     """An outcome that goes by several names.
 
     broad: it takes in so much that claims of opposite directions may both hold.
+    bad: less of it is better.
     """
 
     id: str
     name: str
     broad: bool = False
+    bad: bool = False
 
     def meeting(self, kb_id: str | None, exactness: float) -> Meeting:
         """Return this outcome as the place where a name is put."""
         sure = exactness * (_BROAD if self.broad else 1.0)
-        return Meeting(f"concept:{self.id}", self.name, kb_id, sure)
+        return Meeting(f"concept:{self.id}", self.name, kb_id, sure, self.broad, self.bad)
 
 
 _BROAD = 0.75
@@ -101,6 +105,7 @@ class Names:
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
+        self.fold = lru_cache(maxsize=_FOLDED)(self._fold)
         try:
             self._spelling = [(re.compile(r["pattern"]), r["replace"]) for r in data["spelling"]]
             self._any_spelling = re.compile("|".join(r["pattern"] for r in data["spelling"]))
@@ -112,6 +117,11 @@ class Names:
             self.conditions = _patterns(data["condition"])
             self.doubts = _patterns(data["doubt"])
             self.denials = _patterns(data["denial"])
+            self.thresholds = _patterns(data["threshold"])
+            self._contrast = re.compile(data["contrast"]["pattern"])
+            self._classes = {self.fold(head) for head in data["class"]["heads"]}
+            self._common = {self.fold(word) for word in data["study"]["words"]}
+            self._of_evidence = {self.fold(head) for head in data["evidence"]["heads"]}
             self.generic = {self.fold(head) for head in data["generic"]["heads"]}
             self._plain_people = {self.fold(word) for word in data["people"]["words"]}
             self._exact: dict[str, Concept] = {}
@@ -124,7 +134,8 @@ class Names:
         self._longest = max(map(len, self._within), default=0)
 
     def _add_concept(self, entry: Mapping[str, Any]) -> None:
-        concept = Concept(entry["id"], entry["name"], entry.get("broad", False))
+        broad, bad = entry.get("broad", False), entry.get("bad", False)
+        concept = Concept(entry["id"], entry["name"], broad, bad)
         for name in entry["exact"]:
             self._exact[self.fold(name)] = concept
             self._exact.setdefault(self.key(name, "outcome"), concept)
@@ -133,7 +144,7 @@ class Names:
         for kb_id in entry.get("kb_ids", ()):
             self._by_id[kb_id] = concept
 
-    def fold(self, text: str) -> str:
+    def _fold(self, text: str) -> str:
         """Return the text in lower case, words only, with spelling and plurals folded."""
         folded = unicodedata.normalize("NFKC", text).casefold()
         words = _WORD.findall(_POSSESSIVE.sub("", folded))
@@ -168,13 +179,16 @@ class Names:
         """Return the concept that has this knowledge-base id."""
         return self._by_id.get(kb_id)
 
-    def within(self, key: str) -> Concept | None:
-        """Return the concept of the longest phrase inside the name, the first of equals."""
+    def within(self, key: str, *, narrow: bool = False) -> Concept | None:
+        """Return the concept of the longest phrase inside the name, the first of equals.
+
+        narrow: pass over broad concepts.
+        """
         words = tuple(key.split())
         for size in range(min(self._longest, len(words)), 0, -1):
             for at in range(len(words) - size + 1):
                 concept = self._within.get(words[at : at + size])
-                if concept is not None:
+                if concept is not None and not (narrow and concept.broad):
                     return concept
         return None
 
@@ -191,10 +205,11 @@ class Names:
         """Return the words of a population's name, without those that any population may have."""
         return frozenset(self.fold(population).split()) - self._plain_people
 
-    def condition_of(self, text: str) -> Pattern | None:
-        """Return the group of people, such as healthy people, that the text names."""
-        folded = self.fold(text)
-        return next((c for c in self.conditions if c.pattern.search(folded)), None)
+    def condition_of(self, *texts: str | None) -> Pattern | None:
+        """Return the group of people, such as healthy people, that a text names."""
+        folded = [self.fold(text) for text in texts if text]
+        found = (c for c in self.conditions for text in folded if c.pattern.search(text))
+        return next(found, None)
 
     def is_doubt(self, text: str) -> bool:
         """Return whether the text says that the evidence is weak, mixed or missing."""
@@ -203,6 +218,35 @@ class Names:
     def is_denial(self, text: str) -> bool:
         """Return whether the text has a word that denies, or says that two things are alike."""
         return _first(self.denials, text.casefold()) is not None
+
+    def is_threshold(self, outcome: str) -> bool:
+        """Return whether less of the outcome means more of what it holds back."""
+        return _first(self.thresholds, self.fold(outcome)) is not None
+
+    def is_class(self, subject: str) -> bool:
+        """Return whether a subject is a whole class of remedies, such as "exercise"."""
+        return self.fold(subject) in self._classes
+
+    def is_evidence(self, subject: str) -> bool:
+        """Return whether a subject is the evidence itself, such as "the trials"."""
+        return bool(words := self.fold(subject).split()) and words[-1] in self._of_evidence
+
+    def names_evidence(self, text: str) -> bool:
+        """Return whether the text has a word for studies or what they yield."""
+        return not self._of_evidence.isdisjoint(self.fold(text).split())
+
+    def is_common(self, word: str) -> bool:
+        """Return whether a folded word of a study's name may stand in the name of any study."""
+        return word in self._common
+
+    def clause_of(self, text: str, part: str) -> str:
+        """Return the clause of the text that the part stands in, or the text without it."""
+        at = text.find(part)
+        if at < 0:
+            return text
+        cuts = [match.span() for match in self._contrast.finditer(text)]
+        start = max((end for _, end in cuts if end <= at), default=0)
+        return text[start : min((s for s, _ in cuts if s >= at), default=len(text))]
 
 
 def _patterns(entries: Iterable[Mapping[str, Any]]) -> tuple[Pattern, ...]:
@@ -232,12 +276,21 @@ class Meeting:
     """Where a name is put. key: equal for names that meet. name: for people. kb_id: if linked.
 
     exactness: 1 for the same id or name, less where a longer name was placed by words inside it.
+    broad: claims of opposite directions may both hold there.
+    bad: less of it is better.
     """
 
     key: str
     name: str
     kb_id: str | None
     exactness: float
+    broad: bool = False
+    bad: bool = False
+
+    @property
+    def is_concept(self) -> bool:
+        """Whether it is an outcome that goes by many names, and so is certain to be one."""
+        return self.key.startswith("concept:")
 
 
 @dataclass
@@ -314,7 +367,11 @@ class Resolver:
         exact = self.names.exact(key)
         if exact is not None or kb_id is None:
             return exact
-        return self.names.of_id(kb_id) or self.names.exact(self._key_of_id[kb_id])
+        return (
+            self.names.of_id(kb_id)
+            or self.names.within(key)
+            or self.names.exact(self._key_of_id[kb_id])
+        )
 
 
 def commonest(votes: Counter[str]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hedgerow.evidence.names import Meeting, Names, Resolver, commonest
-from hedgerow.evidence.studies import Studies, copied
+from hedgerow.evidence.studies import Studies, copied, study_name
 from hedgerow.ids import make_id
 
 MAPPED_TYPES = ("efficacy", "safety", "mechanism", "regulatory", "evidence_quality")
@@ -26,6 +26,16 @@ _SPECIES_OF_EVIDENCE = {
 }
 _NULL_VALUE = {"OR": 1.0, "RR": 1.0, "HR": 1.0, "MD": 0.0, "SMD": 0.0}
 """The value of no effect, by measure."""
+_OF_THRESHOLD = {"increase": "benefit", "decrease": "harm"}
+"""What a raised or lowered threshold of a symptom is to the person."""
+_ELSEWHERE = 0.7
+"""Exactness of a subject that neither the claim nor its context names."""
+_CLASS = 0.6
+"""Exactness of a subject that is a class of remedies: two texts may mean two of them."""
+_OF_PAGE = 0.8
+"""Exactness of the page's subject for a doubt of "the evidence"."""
+_LEAST_SHARE = 0.5
+"""Share of a page's claims that its subject has."""
 _CONTEXT_MEASURES = ("dose", "duration", "follow-up", "age")
 
 
@@ -35,6 +45,7 @@ class Place:
 
     axis: "outcome", or "condition": what the treatment is for, or whom it is given to.
     exactness: how sure it is that the claim belongs here, 0 to 1.
+    denied: the clause that names the outcome has a word that denies.
     """
 
     cell_id: str
@@ -42,6 +53,7 @@ class Place:
     subject: Meeting
     outcome: Meeting
     exactness: float
+    denied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,11 @@ class Statement:
         not_approved; none where it takes no side.
     conditions: keys and names of the diseases or groups of people that it is about.
     population_words: the words of its population that say which people, not that they are people.
+    outcomes: keys and names of the outcomes that are sure to be some; none are broad.
+    study: the study that it names, if the name tells it from others.
+    clear: whether its words say which side it takes: an effect on an outcome, or a plain doubt.
+    lessened: whether it says that there is less of the outcome.
+    measured: whether it reports a P value or confidence interval.
     denies: whether its words deny something, or say that two things are alike.
     null_interval: whether all confidence intervals that it reports hold the value of no effect;
         None where it reports none.
@@ -78,7 +95,12 @@ class Statement:
     conditions: tuple[tuple[str, str], ...]
     place: str | None
     context_numbers: tuple[tuple[str, tuple[str, ...]], ...]
+    outcomes: tuple[tuple[str, str], ...]
+    study: str | None
     studies: frozenset[str]
+    clear: bool
+    lessened: bool
+    measured: bool
     denies: bool
     null_interval: bool | None
     copy_of: str
@@ -91,8 +113,13 @@ def stance_of(row: Mapping[str, Any], names: Names) -> str:
     if kind == "regulatory":
         return "not_approved" if row["polarity"] == "negated" else "approved"
     if kind == "evidence_quality":
-        return "doubt" if row["polarity"] == "negated" or names.is_doubt(row["text"]) else "none"
+        denied = row["polarity"] == "negated" and names.names_evidence(row["text"])
+        return "doubt" if denied or names.is_doubt(row["text"]) else "none"
     direction: str = row["direction"]
+    if direction == "benefit" and row["polarity"] == "negated" and names.is_doubt(row["text"]):
+        return "doubt"  # "No good evidence that it helps" is said of the evidence.
+    if row["outcome"] and row["effect"] in _OF_THRESHOLD and names.is_threshold(row["outcome"]):
+        direction = _OF_THRESHOLD[row["effect"]]
     return direction if kind in _EFFECTS else "none"
 
 
@@ -110,6 +137,7 @@ def read(tables: Mapping[str, pa.Table], names: Names) -> list[Statement]:
     rows.sort(key=lambda row: row["claim_id"])
     outcomes = _outcomes(rows, tables["claim_outcomes"])
     subjects = Resolver(names, "subject", [(r["subject"], r["subject_id"]) for r in rows])
+    of_page = _page_subjects(rows, subjects)
     meeting = Resolver(names, "outcome", [pair for pairs in outcomes.values() for pair in pairs])
     conditions = _Conditions(rows, tables["entities"], names)
     copies = copied({r["claim_id"]: (r["doc_id"], names.fold(r["text"])) for r in rows})
@@ -125,13 +153,14 @@ def read(tables: Mapping[str, pa.Table], names: Names) -> list[Statement]:
     studies.join_copies(group for group in groups.values() if len(group) > 1)
     numbers = _context_numbers(tables["statistics"])
     intervals = _null_intervals(tables["statistics"])
+    measured = _measured(tables["statistics"])
     statements = []
     for row in rows:
-        subject = subjects.resolve(row["subject"], row["subject_id"])
+        stance = stance_of(row, names)
+        subject = _subject(row, stance, subjects, of_page, names)
         if subject is None:
             continue
         people = conditions.of(row)
-        stance = stance_of(row, names)
         cells = _cells(row, stance, subject, outcomes[row["claim_id"]], meeting, people, names)
         if not cells:
             continue
@@ -159,6 +188,11 @@ def read(tables: Mapping[str, pa.Table], names: Names) -> list[Statement]:
                 conditions=tuple((m.key, m.name) for m in people),
                 place=names.place(row["text"]) if stance in ("approved", "not_approved") else None,
                 context_numbers=numbers.get(row["claim_id"], ()),
+                outcomes=_telling(cells, row["text"], names),
+                study=row["study"] if study_name(row["study"], names)[0] else None,
+                clear=names.is_doubt(row["text"]) if stance == "doubt" else bool(row["effect"]),
+                lessened=row["effect"] == "decrease",
+                measured=row["claim_id"] in measured,
                 studies=studies.of(row["claim_id"]),
                 denies=names.is_denial(row["text"]),
                 null_interval=intervals.get(row["claim_id"]),
@@ -167,6 +201,56 @@ def read(tables: Mapping[str, pa.Table], names: Names) -> list[Statement]:
             )
         )
     return statements
+
+
+def _page_subjects(rows: Iterable[Mapping[str, Any]], subjects: Resolver) -> dict[str, Meeting]:
+    """Return document -> what most of its claims are about, if there is such a thing."""
+    votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    meetings: dict[str, Meeting] = {}
+    for row in rows:
+        met = subjects.resolve(row["subject"], row["subject_id"])
+        if met is not None and row["claim_type"] in _EFFECTS:
+            votes[row["doc_id"]][met.key] += 1
+            meetings[met.key] = met
+    found = {}
+    for doc_id, keys in votes.items():
+        key = commonest(keys)
+        if keys[key] >= _LEAST_SHARE * keys.total():
+            found[doc_id] = meetings[key]
+    return found
+
+
+def _subject(
+    row: Mapping[str, Any],
+    stance: str,
+    subjects: Resolver,
+    of_page: Mapping[str, Meeting],
+    names: Names,
+) -> Meeting | None:
+    """Return what a claim is about; a doubt of "the trials" is one of what its page is about."""
+    page = of_page.get(row["doc_id"])
+    if stance == "doubt" and page is not None and names.is_evidence(row["subject"]):
+        return replace(page, exactness=page.exactness * _OF_PAGE)
+    met = subjects.resolve(row["subject"], row["subject_id"])
+    if met is None:
+        return None
+    named = row["subject"].casefold() in row["context"].casefold()
+    exactness = met.exactness * (1.0 if named else _ELSEWHERE)
+    return replace(met, exactness=exactness * (_CLASS if names.is_class(row["subject"]) else 1.0))
+
+
+def _telling(cells: Iterable[Place], text: str, names: Names) -> tuple[tuple[str, str], ...]:
+    """Return keys and names of the outcomes by which claims of one condition are told apart."""
+    found = {
+        (p.outcome.key, p.outcome.name)
+        for p in cells
+        if p.axis == "outcome" and p.outcome.is_concept and not p.outcome.broad
+    }
+    if not found:
+        inside = names.within(names.fold(text), narrow=True)
+        if inside is not None:
+            found = {(met.key, met.name) for met in [inside.meeting(None, 1.0)]}
+    return tuple(sorted(found))
 
 
 def _outcomes(
@@ -225,6 +309,12 @@ def _null_intervals(table: pa.Table) -> dict[str, bool]:
     return found
 
 
+def _measured(table: pa.Table) -> frozenset[str]:
+    """Return the claims that report a P value or confidence interval."""
+    tested = pc.or_(pc.is_valid(table.column("p_value")), pc.is_valid(table.column("ci_low")))
+    return frozenset(table.filter(tested).column("claim_id").drop_null().to_pylist())
+
+
 class _Conditions:
     """The diseases and groups of people that claims are about.
 
@@ -274,18 +364,16 @@ class _Conditions:
     def of(self, row: Mapping[str, Any]) -> list[Meeting]:
         """Return the conditions of a claim.
 
-        They are the diseases that its population names. A claim of efficacy without any is about
-        those that its outcome names, else its text; but what can only be an outcome, such as
-        death, is no condition there.
+        They are the diseases that its population names. A claim of efficacy or approval without
+        any is about those that its outcome names, else its text; but what can only be an outcome,
+        such as death, is no condition there.
         """
-        group = self._names.condition_of(
-            " ".join(row[name] or "" for name in ("population", "outcome", "text"))
-        )
+        group = self._names.condition_of(row["population"], row["outcome"], row["text"])
         found: dict[str, Meeting] = {}
         if group is not None:
             found[f"group:{group.id}"] = Meeting(f"group:{group.id}", group.name, None, 1.0)
         places = [(row["population_start"], row["population_end"], 1.0)]
-        if row["claim_type"] == "efficacy":
+        if row["claim_type"] in ("efficacy", "regulatory"):
             places += [
                 (row["outcome_start"], row["outcome_end"], 1.0),
                 (row["start"], row["end"], 0.8),
@@ -318,15 +406,22 @@ def _cells(
     names: Names,
 ) -> tuple[Place, ...]:
     """Return the cells that a claim belongs to, in a fixed order, each once."""
-    met = [m for text, kb_id in outcomes if (m := resolver.resolve(text, kb_id)) is not None]
+    met, denied = [], {}
+    for text, kb_id in outcomes:
+        meeting = resolver.resolve(text, kb_id)
+        if meeting is not None:
+            met.append(meeting)
+            clause = names.clause_of(row["text"], text)
+            denied[meeting.key] = names.is_denial(clause) or names.is_doubt(clause)
     if row["claim_type"] == "regulatory" and not any(m.key == "concept:sport-rules" for m in met):
         whole = names.within(names.fold(row["text"]))
         if whole is not None and whole.id == "approval":
             met = [whole.meeting(None, 0.9)]
-    if stance == "doubt" and not any(m.key.startswith(("concept:", "id:")) for m in met):
-        # "There is no good evidence for its use" doubts the benefit at large.
-        benefit = names.exact("benefit")
-        met = [benefit.meeting(None, 0.9)] if benefit else met
+    if stance == "doubt" and all(m.broad or m.key.startswith("name:") for m in met):
+        # "There is no good evidence for its use" doubts the benefit at large, if it names no other.
+        narrow = names.within(names.fold(row["text"]), narrow=True)
+        doubted = narrow or names.exact("benefit")
+        met = [doubted.meeting(None, 0.9)] if doubted else met
     keyed = [("outcome", m) for m in met]
     if row["claim_type"] == "efficacy" or stance == "doubt":
         keyed += [("condition", m) for m in conditions]
@@ -336,5 +431,7 @@ def _cells(
         exactness = outcome.exactness * subject.exactness
         best = cells.get(cell_id)
         if best is None or exactness > best.exactness:
-            cells[cell_id] = Place(cell_id, axis, subject, outcome, exactness)
+            cells[cell_id] = Place(
+                cell_id, axis, subject, outcome, exactness, denied.get(outcome.key, False)
+            )
     return tuple(cells[cell_id] for cell_id in sorted(cells))

@@ -7,7 +7,7 @@ other's sentence. Belief computed from counts of mentions would take them for tw
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +32,8 @@ _COCHRANE = re.compile(r"(?i)\bCD\d{6}\b")
 _PMCID = re.compile(r"(?i)^PMC\d+$")
 _TRIAL = re.compile(r"(?i)^(?:NCT\d{8}|ISRCTN\d{6,10}|EUCTR\S+|ChiCTR\S+)$")
 _ACRONYM = re.compile(r"\b[A-Z][A-Z0-9]{2,}(?:[- ]\d{1,3})?\b")
+_GLUED = re.compile(r"[a-z]{2}[A-Z]")
+"""Cells of a table read as one word are no name."""
 _NOT_TRIALS = frozenset({"RCT", "FDA", "EMA", "WADA", "NICE", "MHRA", "WHO", "NIH", "USA", "NHS"})
 _REVIEW = re.compile(r"(?i)\b(?:cochrane|systematic review|meta-?analys[ei]s)\b")
 
@@ -95,15 +97,19 @@ def reference_keys(row: Mapping[str, Any], names: Names) -> list[str]:
 
 
 def study_name(study: str | None, names: Names) -> tuple[str | None, bool]:
-    """Return the key of a named study, and whether the name alone identifies it (an acronym)."""
-    if not study:
+    """Return the key of a named study, and whether the name alone identifies it (an acronym).
+
+    A name of words that any study may have, such as "two recent trials", has no key.
+    """
+    if not study or _GLUED.search(study):
         return None, False
     acronyms = _acronyms(study)
     if acronyms:
         return acronyms[0], True
     folded = names.fold(study)
     words = [w for w in folded.split() if w not in {"the", "a", "an", "trial", "study"}]
-    return (f"study:{' '.join(words)}", False) if words else (None, False)
+    telling = any(len(w) > 2 and not w.isdigit() and not names.is_common(w) for w in words)
+    return (f"study:{' '.join(words)}", False) if telling else (None, False)
 
 
 def _acronyms(text: str) -> list[str]:
@@ -188,6 +194,7 @@ def copied(texts: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     texts: claim id -> (document, folded text). Texts are copies where they are equal, or where
     the Jaccard similarity of their word trigrams is 0.8 or more; MinHash (Broder 1997, with
     fixed permutations) only proposes the pairs, so the result is exact for every pair proposed.
+    A text of which more than a fifth of the trigrams stand in no other needs no signature.
     """
     groups = Groups()
     by_text: defaultdict[str, list[str]] = defaultdict(list)
@@ -200,6 +207,12 @@ def copied(texts: Mapping[str, tuple[str, str]]) -> dict[str, str]:
         same[0]: _shingles(text)
         for text, same in by_text.items()
         if len(text.split()) >= _LEAST_WORDS
+    }
+    number = Counter(gram for grams in shingles.values() for gram in grams)
+    shingles = {
+        claim_id: grams
+        for claim_id, grams in shingles.items()
+        if sum(number[gram] > 1 for gram in grams) >= _SIMILARITY * len(grams)
     }
     index = MinHashLSH(threshold=_SIMILARITY - 0.15, num_perm=_PERMUTATIONS)
     signatures: dict[str, MinHash] = {}

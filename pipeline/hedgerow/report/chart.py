@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,18 @@ Row = Mapping[str, Any]
 
 MAX_SUBJECTS = 6
 MAX_ROWS = 18
+MIN_ROWS = 6
+"""Outcomes that only one source speaks of fill up to so many rows."""
 MAX_COLUMNS = 18
 MAX_MARKS = 4
-"""Marks drawn in one field; the others are counted."""
+"""Marks drawn in one field; where there are more, the last seat holds their number."""
 
 _LABEL, _COLUMN, _ROW, _GAP = 214, 46, 34, 26
 _LETTER = 5.6
 """Rough width of a letter at 11 units."""
 _SIZE = {"certain": 7.0, "probable": 5.8, "possible": 4.8, "uncommitted": 3.8}
+_ENDS = frozenset(":–—|,")
+"""Marks that may end a subject that stands in front of a title."""
 _HEDGED = frozenset({"possible", "uncommitted"})
 
 WORDS = {
@@ -163,6 +167,12 @@ def select(cells: Sequence[Row]) -> list[list[Row]]:
     ]
 
 
+def rows_of(cells: Sequence[Row]) -> list[Row]:
+    """Return the cells of a subject that are drawn, in the order that `select` gives them."""
+    shared = [cell for cell in cells if cell["documents"] > 1]
+    return shared[:MAX_ROWS] if len(shared) >= MIN_ROWS else list(cells[:MIN_ROWS])
+
+
 def charts(
     selected: Sequence[Sequence[Row]], members: Sequence[Row], claims: Mapping[str, Row]
 ) -> tuple[Chart, ...]:
@@ -181,11 +191,11 @@ def _chart(
     cells: Sequence[Row], in_cell: Mapping[str, list[Row]], claims: Mapping[str, Row]
 ) -> Chart:
     shown = sorted(
-        cells[:MAX_ROWS],
+        rows_of(cells),
         key=lambda c: (c["axis"] != "outcome", -c["documents"], -c["claims"], c["outcome"]),
     )
     docs = {m["doc_id"]: claims[m["claim_id"]] for c in shown for m in in_cell[c["cell_id"]]}
-    columns = _columns(docs)
+    columns = _columns(docs, cells[0]["subject"])
     place = {column.key: column.x for column in columns}
     by_kind = bool(columns) and columns[0].doc_id is None
     longest = max(len(column.label) for column in columns)
@@ -211,24 +221,44 @@ def _chart(
     )
 
 
-def _columns(docs: Mapping[str, Row]) -> tuple[Column, ...]:
-    """Return a column a document, or a kind of source where there are too many documents."""
+def _columns(docs: Mapping[str, Row], subject: str) -> tuple[Column, ...]:
+    """Return a column a document, or a kind of source where there are too many documents.
+
+    Titles lose the chart's subject in front; documents of one name are told apart by their ids.
+    """
     labels: list[tuple[str, str, str, str | None]]
     if len(docs) > MAX_COLUMNS:
         kinds = sorted({claim["interest"] for claim in docs.values()})
         labels = [(kind, kind, f"all sources of the kind {kind}", None) for kind in kinds]
     else:
         order = sorted(docs, key=lambda d: (docs[d]["interest"], docs[d]["publisher"] or d, d))
-        labels = [(d, _source_label(docs[d], d), docs[d]["title"] or d, d) for d in order]
+        names = {d: _source_name(docs[d], d, subject) for d in order}
+        counts = Counter(names.values())
+        labels = [
+            (
+                d,
+                _source_label(names[d] if counts[names[d]] == 1 else d, docs[d]["interest"]),
+                docs[d]["title"] or d,
+                d,
+            )
+            for d in order
+        ]
     return tuple(
         Column(key, label, detail, _LABEL + _COLUMN * (i + 0.5), doc_id)
         for i, (key, label, detail, doc_id) in enumerate(labels)
     )
 
 
-def _source_label(claim: Row, doc_id: str) -> str:
-    name = shorten(claim["publisher"] or claim["title"] or doc_id, 22)
-    return f"{name} · {claim['interest']}"
+def _source_name(claim: Row, doc_id: str, subject: str) -> str:
+    name: str = claim["publisher"] or claim["title"] or doc_id
+    mark, rest = name[len(subject) :][:1], name[len(subject) :].lstrip(" :–—|,")
+    headed = name.casefold().startswith(subject.casefold()) and mark in _ENDS and rest
+    return shorten(rest[0].upper() + rest[1:] if headed else name, 26)
+
+
+def _source_label(name: str, interest: str) -> str:
+    short = shorten(name, 26)
+    return short if interest == "unknown" else f"{short} · {interest}"
 
 
 def _line(
@@ -262,9 +292,11 @@ def _field(members: Sequence[Row], claims: Mapping[str, Row], x: float, y: float
             m["claim_id"],
         ),
     )
-    shown = ordered[:MAX_MARKS]
+    fits = len(ordered) <= MAX_MARKS
+    shown = ordered if fits else ordered[: MAX_MARKS - 1]
     marks = []
-    for member, (dx, dy, scale) in zip(shown, _SEATS[len(shown)], strict=True):
+    seats = _SEATS[len(shown)] if fits else _SEATS[MAX_MARKS][:-1]
+    for member, (dx, dy, scale) in zip(shown, seats, strict=True):
         claim = claims[member["claim_id"]]
         radius = _SIZE[claim["certainty"]] * scale
         marks.append(

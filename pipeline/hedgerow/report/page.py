@@ -104,7 +104,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": lambda value: f"{value:,}",
-        "percent": lambda value: f"{value:.0%}",
+        "percent": lambda value: f"{min(round(100 * value), 99)}%",  # nothing is read surely
+        "headed": lambda text: text[:1].upper() + text[1:],
         "link": safe_link,
         "plain": lambda value: str(value).replace("_", " "),
         "shorten": chart.shorten,
@@ -131,7 +132,7 @@ def render(source: Source, facts: Mapping[str, str] | None = None) -> str:
     shown = {document["doc_id"] for document in documents}
     cells = source.rows("evidence_map")
     selected = chart.select(cells)
-    drawn = {cell["cell_id"] for group in selected for cell in group[: chart.MAX_ROWS]}
+    drawn = {cell["cell_id"] for group in selected for cell in chart.rows_of(group)}
     drawn |= {conflict["cell_id"] for conflict in conflicts}
     members = source.rows("evidence_claims", where=("cell_id", drawn))
     wanted = {c[f"claim_{side}"] for c in conflicts for side in "ab"}

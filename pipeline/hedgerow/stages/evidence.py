@@ -23,7 +23,7 @@ def _run(tables: Tables, resources: Resources) -> dict[str, pa.Table]:
 
 STAGE = Stage(
     name="evidence",
-    version=1,
+    version=2,
     inputs=("claims", "claim_outcomes", "claim_references", "references", "statistics", "entities"),
     outputs=("evidence_map", "evidence_claims", "conflicts"),
     uses=("lexicon", "settings", "dependencies"),
