@@ -14,8 +14,9 @@ from hedgerow import tables
 from hedgerow.ids import make_id, occurrence_ids
 from hedgerow.nlp.arguments import reads_alone
 from hedgerow.nlp.clauses import claim_span
-from hedgerow.nlp.effects import find_effect
+from hedgerow.nlp.effects import find_direction, find_effect
 from hedgerow.nlp.lexicon import load_cues
+from hedgerow.nlp.phrases import chunks_of, split_words
 from hedgerow.nlp.rules import load_rules
 from hedgerow.stages import claims
 
@@ -208,6 +209,7 @@ def test_a_list_item_takes_its_lead_in() -> None:
     )
     assert rows[-1]["text"] == "redness"
     assert rows[-1]["context"] == "Common side effects include: redness"
+    assert (rows[-1]["subject"], rows[-1]["outcome"]) == ("Coolgel", "redness")
 
 
 def test_a_table_row_takes_its_headers() -> None:
@@ -234,6 +236,26 @@ def test_a_card_joins_its_parts_and_its_number_takes_their_measure() -> None:
     statistics = outputs["statistics"].to_pylist()
     assert (statistics[0]["measure"], statistics[0]["value"]) == ("effect size", 0.71)
     assert (statistics[0]["p_operator"], statistics[0]["p_value"]) == ("<", 0.001)
+
+
+def test_a_card_makes_one_claim_that_of_its_label() -> None:
+    outputs = run(
+        document(
+            "d",
+            [
+                TITLE,
+                ("0.71", {"block": "card", "kind": "claim"}),
+                ("Effect size for grip strength", {"block": "card", "parent": 1, "kind": "claim"}),
+                ("BEACON-2, PMID 1234567", {"block": "card", "parent": 1, "kind": "claim"}),
+            ],
+        )
+    )
+    (claim,) = outputs["claims"].to_pylist()
+    assert claim["text"] == "Effect size for grip strength"
+    assert claim["context"] == "0.71; Effect size for grip strength; BEACON-2, PMID 1234567"
+    assert {r["claim_id"] for r in outputs["statistics"].to_pylist()} == {claim["claim_id"]}
+    (link,) = outputs["claim_references"].to_pylist()
+    assert (link["claim_id"], link["identifier"]) == (claim["claim_id"], "pmid:1234567")
 
 
 def test_population_and_comparator_are_named() -> None:
@@ -354,7 +376,80 @@ def test_effects(text: str, outcome: str, expected: str | None) -> None:
     assert find_effect(text, (start, start + len(outcome))) == expected
 
 
-@pytest.mark.parametrize("name", ["arguments", "clauses", "effects"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cuts the risk of falls", "benefit"),
+        ("Coolgel reduced the risk of falling by 19%.", "benefit"),
+        ("Coolgel increased falls in older women.", "harm"),
+        ("Coolgel boosted memory.", "benefit"),
+        ("Coolgel impairs memory.", "harm"),
+        ("Coolgel enhances recovery of function post-injury.", "benefit"),
+        ("The risk of death was reduced.", "benefit"),
+        ("There was no significant difference in pain.", "no_effect"),
+        ("Coolgel did not cut pain.", None),
+        ("Whether it lowers the risk of death is unknown.", None),
+        ("It reduced pain but raised the risk of falls.", None),
+        ("Coolgel reduced costs.", None),
+        ("All-cause death was rare.", None),
+    ],
+)
+def test_words_that_settle_a_direction(text: str, expected: str | None) -> None:
+    assert find_direction(text) == expected
+
+
+def test_less_of_a_disease_is_a_benefit() -> None:
+    text = "Coolgel prevents marlowitis."
+    assert find_direction(text) is None
+    assert find_direction(text, [(text.index("marlow"), len(text) - 1)]) == "benefit"
+
+
+def test_a_plain_direction_corrects_the_unit_but_gives_none_where_there_is_none() -> None:
+    text = "Coolgel cuts the risk of falls."
+    assert claims_of(TITLE, (text, {"direction": "harm"}))[-1]["direction"] == "benefit"
+    rows = claims_of(TITLE, (text, {"direction": "harm", "claim_type": "background"}))
+    assert rows[-1]["direction"] == "none"
+
+
+@pytest.mark.parametrize("text", ["It was tested in more than 200 patients.", "Most are well."])
+def test_an_effect_needs_a_word_that_states_one(text: str) -> None:
+    assert find_effect(text, (0, 2)) is None
+
+
+@pytest.mark.parametrize("block", ["reference", "boilerplate"])
+def test_reference_lists_and_boilerplate_make_no_claims(block: str) -> None:
+    assert claims_of(TITLE, ("Coolgel reduced pain.", {"block": block, "kind": "claim"})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A review of twelve randomized trials", ["review", "randomized trials"]),
+        ("She took 2,000 IU of vitamin D3 daily.", ["vitamin D3"]),
+        ("They gave 5 mL Coolgel to 46 patients.", ["Coolgel", "patients"]),
+        ("using Coolgel with her own patients", ["Coolgel", "patients"]),
+        ("A 2019 review pooled six trials.", ["2019 review", "trials"]),
+        ("All-cause deathRR 0.96", ["All-cause death"]),
+        ("CoolgelNeurotrophic factors", ["Coolgel", "Neurotrophic factors"]),
+        ("knee pain difference 7.6 points", ["knee pain difference"]),
+        ("It helps to support nerve growth.", ["nerve growth"]),
+        ("Swelling due to stress", ["Swelling", "stress"]),
+        ("Users report clearer thinking.", ["Users", "clearer thinking"]),
+        ("The vaccine causes fever.", ["vaccine", "fever"]),
+        ("LumiDerm and eGFR", ["LumiDerm", "eGFR"]),
+        ("Working memory improved.", ["Working memory"]),
+    ],
+)
+def test_names_end_at_amounts_verbs_and_seams(text: str, expected: list[str]) -> None:
+    assert [text[c.start : c.end] for c in chunks_of(text, split_words(text))] == expected
+
+
+@pytest.mark.parametrize("text", ["Coolgel is safe.", "Coolgel lasted a week."])
+def test_adjectives_and_times_are_no_outcomes(text: str) -> None:
+    assert claims_of(TITLE, (text, {}))[-1]["outcome"] is None
+
+
+@pytest.mark.parametrize("name", ["arguments", "clauses", "directions", "effects"])
 def test_every_rule_matches_its_example_and_not_its_counterexample(name: str) -> None:
     for rule in load_rules(name):
         assert rule.regex.search(rule.example), rule.id

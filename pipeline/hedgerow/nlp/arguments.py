@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hedgerow.nlp.phrases import Chunk
+from hedgerow.nlp.phrases import Chunk, is_adjective
 from hedgerow.nlp.ranking import Candidate, Ranking, Unit, phrase_of
 from hedgerow.nlp.rules import load_rules, words_of
 
@@ -21,6 +21,8 @@ _COMPARATOR = [r.regex for r in _RULES if r.fields["kind"] == "comparator"]
 _PRONOUN = [r.regex for r in _RULES if r.fields["kind"] == "pronoun"]
 _POSSESSIVE = [r.regex for r in _RULES if r.fields["kind"] == "possessive"]
 _POPULATIONS = words_of("arguments", "population_nouns")
+_EMPTY_OUTCOMES = words_of("arguments", "empty_heads")
+_EMPTY_SUBJECTS = _EMPTY_OUTCOMES - words_of("arguments", "subjects_too")
 _MAX_OUTCOMES = 8
 
 
@@ -65,17 +67,34 @@ def find_arguments(
     ranking: Ranking,
     entities: Sequence[Entity],
     links: Mapping[str, str],
+    *,
+    listed: bool = False,
 ) -> Arguments:
     """Return the arguments of the claim at unit.text[span].
 
     ranking: the unit's candidates. entities: those of the unit.
     links: knowledge-base ids of the document's entity mentions by lower-case text.
+    listed: whether the claim is an item that only names something: that is its outcome, and its
+        subject stands elsewhere.
     """
-    subject = ranking.best("subject", lambda c: c.where != "sentence" or _fits(c, unit, span))
+    subject = ranking.best(
+        "subject",
+        lambda c: (
+            _names(c, unit, _EMPTY_SUBJECTS)
+            and _fits(c, unit, span)
+            and not (listed and c.where == "sentence")
+        ),
+    )
     key = subject.key if subject is not None else None
-    outcome = ranking.best("outcome", lambda c: c.key != key and _within(c, unit, span))
+    outcome = ranking.best(
+        "outcome",
+        lambda c: c.key != key and _within(c, unit, span) and _names(c, unit, _EMPTY_OUTCOMES),
+    )
     if outcome is None:
-        outcome = ranking.best("outcome", lambda c: c.key != key)
+        outcome = ranking.best(
+            "outcome",
+            lambda c: c.key != key and c.where == "lead_in" and _names(c, unit, _EMPTY_OUTCOMES),
+        )
     taken = {c.key for c in (subject, outcome) if c is not None}
     comparator = _behind(_COMPARATOR, unit, span, frozenset(taken))
     if comparator is not None:
@@ -115,7 +134,26 @@ def _within(candidate: Candidate, unit: Unit, span: tuple[int, int]) -> bool:
 
 def _fits(candidate: Candidate, unit: Unit, span: tuple[int, int]) -> bool:
     """Whether a subject stands in the clause or before it: coordinated clauses share a subject."""
-    return candidate.end is None or candidate.end - unit.start <= span[1]
+    if candidate.where != "sentence" or candidate.end is None:
+        return True
+    return candidate.end - unit.start <= span[1]
+
+
+def _names(candidate: Candidate, unit: Unit, empty: frozenset[str]) -> bool:
+    """Whether a candidate names something: adjectives and words such as "week" do not."""
+    if candidate.where != "sentence" or candidate.end is None:
+        return not is_empty(candidate.key, empty)
+    return not is_empty(candidate.key, empty) or _has_complement(unit, candidate.end - unit.start)
+
+
+def is_empty(key: str, empty: frozenset[str]) -> bool:
+    """Whether a head names nothing by itself."""
+    return key in empty or is_adjective(key)
+
+
+def _has_complement(unit: Unit, end: int) -> bool:
+    """Whether "of" follows."""
+    return unit.text.startswith(" of ", end)
 
 
 def _argument(
@@ -170,13 +208,15 @@ def _outcomes(
             break
         after.append(chunks[i])
     return (
-        *(_from_chunk(c, unit, entities, links) for c in before if _inside(c, unit, span, key)),
+        *(_from_chunk(c, unit, entities, links) for c in before if _inside(c, span, key)),
         first,
-        *(_from_chunk(c, unit, entities, links) for c in after if _inside(c, unit, span, key)),
+        *(_from_chunk(c, unit, entities, links) for c in after if _inside(c, span, key)),
     )
 
 
-def _inside(chunk: Chunk, unit: Unit, span: tuple[int, int], subject: str | None) -> bool:
+def _inside(chunk: Chunk, span: tuple[int, int], subject: str | None) -> bool:
+    if is_empty(chunk.key, _EMPTY_OUTCOMES):
+        return False
     return span[0] <= chunk.start and chunk.end <= span[1] and chunk.key != subject
 
 

@@ -1,4 +1,6 @@
-"""What a claim says happens to its outcome as measured: increase, decrease or no_change.
+"""What a claim says happens to its outcome as measured, and what that is worth to the person.
+
+The effect is increase, decrease or no_change, the value a benefit, a harm or neither.
 
 The words that say so are data (`effects.toml`); where a sentence holds several, a small linear
 model over their kind and their place relative to the outcome decides (`effect_weights.json`,
@@ -13,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 
-from hedgerow.nlp.rules import load_rules
+from hedgerow.nlp.rules import load_data, load_rules, words_of
 from hedgerow.tables import EFFECTS
 
 Span = tuple[int, int]
@@ -38,6 +40,25 @@ _CONTROL = re.compile(
     r"|standard care|no treatment|waiting.?list)\w*)",
     re.I,
 )
+_SAME = frozenset(r.id for r in load_rules("effects") if r.fields["effect"] == "no_change")
+_CHANGE = frozenset(r.id for r in load_rules("effects")) - _SAME
+"""Rules whose words state a change; of what, and which way, their place in the text tells."""
+
+_WEAK = words_of("effects", "weak")
+_CHANGES = {r.id: r.regex for r in load_rules("directions")}
+_TESTED = re.compile(
+    r"\bthan\b(?!\s\d)|\bversus\b|\bvs\b|\bcompared\b|\bagainst\b|\brelative to\b"
+    r"|\b[Pp]\s?[<>=≤≥]|\bCI\b|\bsignifican\w+|\bgroups?\b|\barms?\b|\bplacebo\b|\bcontrols?\b"
+)
+"""A text that compares: there, weak words of change state an effect as well."""
+
+_STOP = re.compile("|".join(load_data("directions")["stops"]), re.I)
+_OPENS = re.compile(r"[;:.()]|\b(?:but|while|whereas|although|and|that|which)\b", re.I)
+_PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s(?:\w+ly\s)?$", re.I)
+_NAME_REACH = int(load_data("directions")["reach"])
+_PLAIN_LENGTH = 300
+"""A longer text, in characters, says more than one thing."""
+
 _UP = frozenset({"rise", "better"})
 _NEITHER = frozenset({"no-difference", "same"})
 _REACH = 60
@@ -60,10 +81,60 @@ def find_effect(
     matches = _matches(text)
     if not matches:
         return None
+    stated = {name for name, s, e in matches if text[s:e].lower() not in _WEAK}
+    if not stated and _TESTED.search(text) is None:
+        return None
+    stated = stated or {name for name, _, _ in matches}
     weights = _weights()
     features = effect_features(text, outcome, subject, comparator, matches)
     scores = [sum(weights[e].get(f, 0.0) for f in features) for e in EFFECTS]
-    return EFFECTS[scores.index(max(scores))]
+    allowed = [e for e in EFFECTS if stated & (_SAME if e == "no_change" else _CHANGE)]
+    return max(allowed, key=lambda e: scores[EFFECTS.index(e)])
+
+
+def find_direction(text: str, diseases: Sequence[Span] = ()) -> str | None:
+    """Return what a claim's words plainly say its effect is worth, or None.
+
+    Less of a bad thing or more of a good one is a benefit, the reverse a harm; a stated sameness
+    is no_effect. Only where all words of change agree, and nothing turns them around.
+    diseases: where the text names diseases: less of one is a benefit, whatever its name.
+    """
+    if len(text) > _PLAIN_LENGTH or text.count(" | ") > 2 or _CHANGES["turns"].search(text):
+        return None
+    if _CHANGES["same"].search(text):
+        return "no_effect"
+    if _CHANGES["open"].search(text):
+        return None
+    found = {
+        "benefit" if (kind == "down") == (value == "bad") else "harm"
+        for kind in ("down", "up")
+        for match in _CHANGES[kind].finditer(text)
+        if (value := _value(text, match.span(), diseases if kind == "down" else ())) is not None
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _value(text: str, change: Span, diseases: Sequence[Span]) -> str | None:
+    """Whether what changes is bad or good: it is named behind the word, or before a passive."""
+    start, end = change
+    stop = _STOP.search(text, end, end + _NAME_REACH)
+    behind = (end, stop.start() if stop else min(len(text), end + _NAME_REACH))
+    value = _named(text, behind, diseases)
+    if value is not None or not _PASSIVE.search(text, max(0, start - _NAME_REACH), start):
+        return value
+    first = max(0, start - _NAME_REACH)
+    opens = [m.end() for m in _OPENS.finditer(text, first, start)]
+    return _named(text, (max(opens, default=first), start), diseases)
+
+
+def _named(text: str, span: Span, diseases: Sequence[Span]) -> str | None:
+    """Whether a thing named in the span is bad or good."""
+    bad, good = (_CHANGES[kind].search(text, *span) for kind in ("bad", "good"))
+    if bad or good:
+        return "bad" if good is None or (bad and bad.start() <= good.start()) else "good"
+    if any(span[0] <= s < e <= span[1] and not text[e : span[1]].strip() for s, e in diseases):
+        return "bad"
+    return None
 
 
 def _matches(text: str) -> list[tuple[str, int, int]]:

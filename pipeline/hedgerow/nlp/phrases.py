@@ -7,13 +7,20 @@ weighs them (`ranking.py`).
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hedgerow.nlp.rules import load_data, words_of
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’/.‐+&@][^\W_]+)*[®™]?|[^\w\s]")
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])|[^\W_]+(?:[-'’/.‐+&@][^\W_]+)*[®™]?|[^\w\s]")
+_SEAM = re.compile(
+    r"(?<=[a-z]{4})(?=[A-Z]{2}|\d)|(?<=[a-z]{3})(?=[A-Z][a-z]{6})|(?<=\d{2})(?=[A-Z][a-z])"
+    r"|(?<=\b[a-z]{4})(?=[A-Z][a-z]{3})|(?<=\b[a-z]{5})(?=[A-Z][a-z]{3})"
+)
+"""Where two cells of a table, or two words, have been run together: "deathRR", "day 90No"."""
+
 _POSSESSIVE = ("'s", "’s")
 
 DETERMINERS = words_of("phrases", "determiners")
@@ -24,6 +31,20 @@ AUXILIARIES = words_of("phrases", "auxiliaries")
 ADVERBS = words_of("phrases", "adverbs")
 _NOT_ADVERBS = words_of("phrases", "not_adverbs")
 _AMBIGUOUS = words_of("phrases", "ambiguous")
+_TO_PREPOSITION = words_of("phrases", "to_preposition")
+_SELDOM_VERBS = words_of("phrases", "seldom_verbs")
+_NAMING_GERUNDS = words_of("phrases", "naming_gerunds")
+_NUMBER_WORDS = words_of("phrases", "number_words")
+_FRONT_WORDS = words_of("phrases", "front_words")
+_UNITS = words_of("phrases", "units")
+_MEASURE_MARKS = words_of("phrases", "measure_marks")
+_ADJECTIVES = words_of("phrases", "adjectives")
+_ADJECTIVE_ENDINGS = tuple(sorted(words_of("phrases", "adjective_endings")))
+_ENDING_EXCEPTIONS = words_of("phrases", "ending_exceptions")
+_PEOPLE = words_of("attribution", "party_nouns") | words_of("arguments", "population_nouns")
+_STUDIES = words_of("attribution", "study_nouns")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_AMOUNT = re.compile(r"\d[\d.,]*(?:[-‐–]\d[\d.,]*)?(?:[-‐]?(?P<unit>[a-zµμ%/]+))?")
 
 
 def inflections(verb: str) -> tuple[str, ...]:
@@ -87,14 +108,31 @@ class Chunk:
 def split_words(text: str) -> list[Word]:
     """Return the words of a text with their classes, in order."""
     found = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
-    tags: list[str] = []
-    for i, (start, _, lower) in enumerate(found):
+    seams = [m.start() for m in _SEAM.finditer(text)]
+    if seams:
+        found = list(_split_at(text, found, seams))
+    words: list[Word] = []
+    previous, before = "punct", ("", "")
+    for i, (start, end, lower) in enumerate(found):
         following = found[i + 1][2] if i + 1 < len(found) else ""
-        tags.append(_tag(text[start], lower, tags[-1] if tags else "punct", following))
-    return [Word(s, e, w, t) for (s, e, w), t in zip(found, tags, strict=True)]
+        previous = _tag(lower, previous, before, following)
+        words.append(Word(start, end, lower, previous))
+        before = (before[1], lower)
+    return words
 
 
-def _tag(first: str, lower: str, previous: str, following: str) -> str:
+def _split_at(
+    text: str, found: Sequence[tuple[int, int, str]], seams: Sequence[int]
+) -> Iterator[tuple[int, int, str]]:
+    """Cut words in two at the seams inside them."""
+    for start, end, _ in found:
+        edges = [start, *(at for at in seams if start < at < end), end]
+        for left, right in itertools.pairwise(edges):
+            yield left, right, text[left:right].lower()
+
+
+def _tag(lower: str, previous: str, before: tuple[str, str], following: str) -> str:
+    """The class of a word; previous: that of the word before; before: the two words before."""
     if not lower[0].isalnum():
         return "punct"
     if lower in AUXILIARIES:
@@ -110,7 +148,12 @@ def _tag(first: str, lower: str, previous: str, following: str) -> str:
     if lower in ADVERBS or (lower.endswith("ly") and lower not in _NOT_ADVERBS):
         return "adv"
     if lower in VERBS:
-        verb = previous not in ("det", "prep") and _is_verb(lower, previous, following)
+        if before[1] == "to":
+            verb = _is_infinitive(lower, before[0], following)
+        else:
+            verb = previous not in ("det", "prep") and _is_verb(
+                lower, previous, before[1], following
+            )
     else:
         verb = previous == "noun" and lower.endswith(_ENDINGS) and following in _OPENERS
     return "verb" if verb else "noun"
@@ -131,14 +174,31 @@ def _closes(following: str) -> bool:
     )
 
 
-def _is_verb(lower: str, previous: str, following: str) -> bool:
+def _is_infinitive(lower: str, before: str, following: str) -> bool:
+    """Whether a word behind "to" is a verb: "to ease pain", but not "due to stress"."""
+    if VERBS[lower] != lower or before in _TO_PREPOSITION:
+        return False
+    return lower not in _AMBIGUOUS or following in DETERMINERS or not _closes(following)
+
+
+def _is_verb(lower: str, previous: str, before: str, following: str) -> bool:
+    """Whether a form of a verb is one, which is neither behind a determiner nor a preposition."""
     if lower not in _AMBIGUOUS:
         return True
-    if previous in ("aux", "adv", "pron") or (previous == "noun" and lower.endswith("ed")):
+    if previous in ("aux", "adv", "pron"):
         return True
-    return previous == "noun" and (
-        following in DETERMINERS or following == "that" or following in PRONOUNS
-    )
+    if previous != "noun" or before[0].isdigit() or before in _NUMBER_WORDS:
+        return False
+    if lower.endswith("ed") or not (lower == VERBS.get(lower, lower) or lower.endswith("s")):
+        return True
+    if following in DETERMINERS or following == "that" or following in PRONOUNS:
+        return True
+    if _closes(following) or lower in _SELDOM_VERBS:
+        return False
+    name = stem(before)
+    if lower.endswith("s"):
+        return name == before and lower != VERBS.get(lower, lower)
+    return name in _PEOPLE and (name != before or before == "people") and lower == VERBS.get(lower)
 
 
 def stem(word: str) -> str:
@@ -168,28 +228,101 @@ def chunks_of(text: str, words: Sequence[Word]) -> list[Chunk]:
             continue
         last = first
         while last < len(words) and words[last].tag == "noun":
-            if last > first and words[last - 1].lower.endswith(_POSSESSIVE):
-                chunks.append(_chunk(words, first, last))
             last += 1
-        end = _trimmed(words, first, last)
-        if end > first:
-            chunks.append(_chunk(words, first, end))
+            if last < len(words) and words[last].start == words[last - 1].end:
+                break  # a seam: the next cell of a table
+        start, end = _trimmed(text, words, first, last)
+        chunks += [
+            _chunk(words, start, i)
+            for i in range(start + 1, end)
+            if words[i - 1].lower.endswith(_POSSESSIVE)
+        ]
+        if end > start:
+            chunks.append(_chunk(words, start, end))
         first = last
-    return [c for c in chunks if any(ch.isalpha() for ch in text[c.start : c.end])]
+    return [
+        c
+        for c in chunks
+        if c.end - c.start > 1
+        and any(ch.isalpha() for ch in text[c.start : c.end])
+        and not (text[c.start : c.end].isupper() and words[c.first].lower in _MEASURE_MARKS)
+    ]
 
 
-def _trimmed(words: Sequence[Word], first: int, last: int) -> int:
-    """Where a chunk ends without a participle or bare number behind its noun.
+def _trimmed(text: str, words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
+    """Where a name starts and ends in a run of nouns.
 
-    "mixture derived (from)", "trial 7": neither is part of the name.
+    Without a participle, adjective, number or measure behind it ("mixture derived (from)",
+    "trial 7", "death RR 0.96"), nor an amount or a gerund before it ("5 mL saline", "using gels").
     """
-    while last - first > 1:
-        word = words[last - 1].lower
-        participle = word in VERBS and word.endswith("ed") and _closes_at(words, last)
-        if not participle and not (word.isdigit() and words[last - 2].lower.islower()):
+    start, end = first, last
+    while end - start > 1 and _is_behind(text, words, start, end):
+        end -= 1
+    while end > start:
+        word = words[start].lower
+        amount = _AMOUNT.fullmatch(word)
+        if amount is not None and _is_amount(amount, words, start, end):
+            start += 1
+            while start < end and words[start].lower in _UNITS:
+                start += 1
+        elif word in _NUMBER_WORDS or (
+            end - start > 1
+            and (word in _FRONT_WORDS or (word in _UNITS and start == first) or _is_gerund(word))
+        ):
+            start += 1
+        else:
             break
-        last -= 1
-    return last
+    return start, end
+
+
+def _is_amount(amount: re.Match[str], words: Sequence[Word], start: int, end: int) -> bool:
+    """Whether a number is no part of the name behind it, as a study's year is."""
+    unit = amount.group("unit")
+    if unit is not None:
+        return unit in _UNITS
+    return not (
+        _YEAR.fullmatch(amount.group())
+        and end - start > 1
+        and stem(words[end - 1].lower) in _STUDIES
+    )
+
+
+def _is_behind(text: str, words: Sequence[Word], first: int, last: int) -> bool:
+    """Whether the last word of a run of nouns is no part of the name."""
+    word = words[last - 1].lower
+    before = words[last - 2]
+    if word in VERBS and word.endswith("ed") and _closes_at(words, last):
+        return True
+    if word in _UNITS and before.lower[0].isdigit():
+        return True
+    if word[0].isdigit():
+        return _AMOUNT.fullmatch(word) is not None and (
+            before.lower in _MEASURE_MARKS
+            or text[before.start : before.end].islower()
+            or "." in word
+        )
+    return (
+        word in _ADJECTIVES and before.lower not in _ADJECTIVES and not word.endswith("ing")
+    ) or (
+        word in _MEASURE_MARKS
+        and text[words[last - 1].start].isupper()
+        and last - first > 1
+        and text[before.start : before.end].islower()
+    )
+
+
+def is_adjective(word: str) -> bool:
+    """Whether a word in lower case is an adjective or participle, and names nothing alone."""
+    return word in _ADJECTIVES or (
+        word.endswith(_ADJECTIVE_ENDINGS) and word not in _ENDING_EXCEPTIONS
+    )
+
+
+def _is_gerund(word: str) -> bool:
+    if not word.endswith("ing") or word in _NAMING_GERUNDS or len(word) < 5:
+        return False
+    root = word[:-3]
+    return root in VERBS or f"{root}e" in VERBS or (root[-1] == root[-2] and root[:-1] in VERBS)
 
 
 def _closes_at(words: Sequence[Word], index: int) -> bool:

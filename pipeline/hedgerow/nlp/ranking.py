@@ -38,7 +38,14 @@ _FRAMES = [(r.id, r.regex, str(r.fields["side"])) for r in load_rules("attributi
 _RARITY = (3, 6, 15, 50)
 """Edges of the classes of rarity: documents of the training set that a head occurs in."""
 
+_VERBAL = frozenset({"verb", "aux", "adv"})
+"""Classes of words that may open a verb group."""
+
 _NAME_LIKE = re.compile(r"[A-Z][A-Za-z]*[A-Z]|[A-Z]{2,}|[A-Z][a-z]+-?\d")
+
+
+Scores = tuple[int, int, int]
+"""Scores as subject, outcome and party."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ class Candidate:
 
     start, end: None for a chunk of the section's heading.
     where: "sentence", "lead_in", "previous", "section" or "topic": the nearest place it stands in.
+    place, standing, joint: its features: of the places it stands in, of its head in the document,
+        and of both with the sentence's labels. No feature is in two of them.
     """
 
     key: str
@@ -69,7 +78,14 @@ class Candidate:
     start: int | None
     end: int | None
     where: str
-    features: tuple[str, ...]
+    place: tuple[str, ...]
+    standing: tuple[str, ...]
+    joint: tuple[str, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """All features."""
+        return (*self.place, *self.standing, *self.joint)
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,7 @@ class Profile:
     main: heads by how likely they are the document's main subject, the likeliest first.
     alias: head of an abbreviation to head of its long form.
     label: the entity label that a head mostly has; heads without are left out.
+    starts: how many sentences open with a head.
     standing: features of a candidate in this document, kept once they are made.
     """
 
@@ -92,7 +109,8 @@ class Profile:
     main: tuple[str, ...] = ()
     alias: Mapping[str, str] = field(default_factory=dict)
     label: Mapping[str, str] = field(default_factory=dict)
-    standing: dict[tuple[str, str, str], list[str]] = field(default_factory=dict, repr=False)
+    starts: Mapping[str, int] = field(default_factory=dict)
+    standing: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 def make_unit(
@@ -103,7 +121,7 @@ def make_unit(
     entities: start, end (in the sentence) and label of the entities that it mentions.
     """
     words = split_words(text)
-    chunks = _with_shorter(words, chunks_of(text, words))
+    chunks = _with_shorter(text, words, chunks_of(text, words))
     labels = [""] * len(chunks)
     for entity_start, entity_end, label in entities:
         for i, chunk in enumerate(chunks):
@@ -112,7 +130,7 @@ def make_unit(
     return Unit(start, text, block, words, chunks, labels)
 
 
-def _with_shorter(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[Chunk]:
+def _with_shorter(text: str, words: Sequence[Word], chunks: Sequence[Chunk]) -> list[Chunk]:
     """Add to a chunk that a pronoun or determiner follows the chunk without its last word.
 
     Its last word may be a verb that the list of verbs lacks: "fans pair it".
@@ -120,7 +138,13 @@ def _with_shorter(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[Chunk]
     result: list[Chunk] = []
     for chunk in chunks:
         follows = words[chunk.last].tag if chunk.last < len(words) else "punct"
-        if chunk.last - chunk.first > 1 and follows in ("pron", "det", "adv", "prep"):
+        last = words[chunk.last - 1]
+        may_be_verb = last.end - last.start > 1 and text[last.start : last.end].islower()
+        if (
+            chunk.last - chunk.first > 1
+            and follows in ("pron", "det", "adv", "prep")
+            and may_be_verb
+        ):
             end = chunk.last - 1
             result.append(
                 Chunk(chunk.start, words[end - 1].end, chunk.first, end, stem(words[end - 1].lower))
@@ -186,6 +210,7 @@ def gather(units: Sequence[Unit], title: str | None, frequency: Mapping[str, int
         alias.get(opening, opening),
         alias=alias,
         label=usual,
+        starts=Counter(u.chunks[0].key for u in units if u.chunks),
     )
 
 
@@ -194,8 +219,7 @@ def topic_features(key: str, profile: Profile, units: Sequence[Unit]) -> list[st
     text = profile.mention[key][0]
     share = profile.count[key] / max(1, len(units))
     bucket = sum(share > edge for edge in (0.05, 0.1, 0.2, 0.3, 0.5))
-    starts = sum(bool(u.chunks) and u.chunks[0].key == key for u in units)
-    often = min(4, 10 * starts // max(1, len(units)))
+    often = min(4, 10 * profile.starts.get(key, 0) // max(1, len(units)))
     common = _common(key, text, "topic", profile)
     return [
         *(f for f in common if not f.startswith("h=")),
@@ -249,34 +273,58 @@ def find_candidates(
         found = _in_sentence(unit, chunk, index, first_verb, frames)
         _add(places, best, unit, chunk, alias, "sentence", found)
     for where, other in (("lead_in", lead_in), ("previous", previous), ("section", section)):
-        for index, chunk in enumerate(other.chunks if other is not None else ()):
+        if other is None:
+            continue
+        for index, chunk in enumerate(other.chunks):
             _add(places, best, other, chunk, alias, where, _elsewhere(other, chunk, where, index))
     for key in profile.main[:_MAIN]:
         text, start, end = profile.mention[key]
         places.setdefault(key, []).append("topic")
         best.setdefault(key, (text, start, end, "topic"))
     result = []
-    for key, features in places.items():
+    for key, place in places.items():
         text, start, end, where = best[key]
-        common = profile.standing.get((key, text, where))
-        if common is None:
-            common = profile.standing[key, text, where] = _common(key, text, where, profile)
-        position = next((f for f in features if f.startswith("at=")), f"at={where}")
-        main = places_of_main.get(key, 3)
-        standing = f"main={main}|{'carried' if key == carried else ''}"
-        kind = common[-1]
-        features += common
-        for label in labels:
-            features += (f"{label}|{position}", f"{label}|{standing}", f"{label}|{kind}")
-        for label in (opener, unit.block):
-            features += (f"{label}|{position}", f"{label}|{standing}")
-        features += (standing, f"{standing}|{position}")
-        unique = tuple(dict.fromkeys(features))
-        if where == "section":
-            result.append(Candidate(key, text, None, None, where, unique))
-        else:
-            result.append(Candidate(key, text, start, end, where, unique))
+        standing = profile.standing.get((key, text, where))
+        if standing is None:
+            standing = profile.standing[key, text, where] = _common(key, text, where, profile)
+        joint = _joint(
+            tuple(labels),
+            (opener, unit.block),
+            place[1] if place[0] == "sentence" else f"at={where}",  # as _in_sentence orders them
+            f"main={places_of_main.get(key, 3)}|{'carried' if key == carried else ''}",
+            standing[-1],
+        )
+        unique = tuple(dict.fromkeys(place))
+        known = where != "section"
+        result.append(
+            Candidate(
+                key,
+                text,
+                start if known else None,
+                end if known else None,
+                where,
+                unique,
+                standing,
+                joint,
+            )
+        )
     return result
+
+
+@lru_cache(maxsize=50_000)
+def _joint(
+    labels: tuple[str, ...], openings: tuple[str, str], position: str, main: str, kind: str
+) -> tuple[str, ...]:
+    """Features of a candidate's place and standing, each with the labels of its sentence.
+
+    openings: how the sentence opens, and its block.
+    """
+    return (
+        *(f"{label}|{of}" for label in labels for of in (position, main, kind)),
+        *(f"{opening}|{of}" for opening in openings for of in (position, main)),
+        main,
+        f"{main}|{position}",
+    )
 
 
 class Ranking:
@@ -285,7 +333,7 @@ class Ranking:
     def __init__(self, candidates: Sequence[Candidate], labels: Sequence[str]) -> None:
         """labels: those that the candidates' features were made with."""
         self.candidates = candidates
-        self._scores = [_score(c.features) for c in candidates]
+        self._scores = [_total(c) for c in candidates]
         self._nobody = _score(none_features(labels))
 
     def best(
@@ -297,19 +345,31 @@ class Ranking:
         """
         column = CLAIM_ROLES.index(role)
         best: Candidate | None = None
-        score = self._nobody[column] if role == "party" else float("-inf")
+        score: float = self._nobody[column] if role == "party" else float("-inf")
         for candidate, scores in zip(self.candidates, self._scores, strict=True):
             if scores[column] > score and fits(candidate):
                 best, score = candidate, scores[column]
         return best
 
 
-def _score(features: Sequence[str]) -> tuple[float, float, float]:
-    """The sums of the features' weights: subject, outcome, party."""
-    weights = _joint_weights()
-    subject = outcome = party = 0.0
+def _total(candidate: Candidate) -> Scores:
+    """A candidate's score for every role."""
+    place = candidate.place
+    subject, outcome, party = _score(place) if candidate.where == "sentence" else _kept(place)
+    for part in (candidate.standing, candidate.joint):
+        found = _kept(part)
+        subject += found[0]
+        outcome += found[1]
+        party += found[2]
+    return subject, outcome, party
+
+
+def _score(features: Sequence[str]) -> Scores:
+    """The sums of the features' weights."""
+    known = _joint_weights().get
+    subject = outcome = party = 0
     for feature in features:
-        found = weights.get(feature)
+        found = known(feature)
         if found is not None:
             subject += found[0]
             outcome += found[1]
@@ -317,9 +377,15 @@ def _score(features: Sequence[str]) -> tuple[float, float, float]:
     return subject, outcome, party
 
 
+@lru_cache(maxsize=100_000)
+def _kept(features: tuple[str, ...]) -> Scores:
+    """The score of features that many candidates share."""
+    return _score(features)
+
+
 def is_study(candidate: Candidate) -> bool:
     """Whether a party is a piece of research or the name of one."""
-    return candidate.key in _STUDY_NOUNS or "kind=name" in candidate.features
+    return candidate.key in _STUDY_NOUNS or "kind=name" in candidate.standing
 
 
 def phrase_of(candidate: Candidate, unit: Unit) -> tuple[str, int | None, int | None]:
@@ -363,13 +429,20 @@ def _weights() -> Mapping[str, Mapping[str, float]]:
 
 
 @cache
-def _joint_weights() -> Mapping[str, tuple[float, float, float]]:
-    """Each feature's weight for subject, outcome and party."""
+def _joint_weights() -> Mapping[str, Scores]:
+    """Each feature's weight for subject, outcome and party, in thousandths.
+
+    Whole numbers add up to the same sum in any order, so equal candidates stay equal.
+    """
     subject, outcome, party = (_weights()[role] for role in CLAIM_ROLES)
     return {
-        f: (subject.get(f, 0.0), outcome.get(f, 0.0), party.get(f, 0.0))
+        f: (_thousandths(subject, f), _thousandths(outcome, f), _thousandths(party, f))
         for f in sorted({*subject, *outcome, *party})
     }
+
+
+def _thousandths(weights: Mapping[str, float], feature: str) -> int:
+    return round(1000 * weights.get(feature, 0.0))
 
 
 @cache
@@ -382,18 +455,17 @@ def _file() -> Mapping[str, Any]:
 def _add(
     places: dict[str, list[str]],
     best: dict[str, tuple[str, int, int, str]],
-    unit: Unit | None,
+    unit: Unit,
     chunk: Chunk,
     alias: Mapping[str, str],
     where: str,
     features: Iterable[str],
 ) -> None:
-    if unit is None:
-        return
     key = alias.get(chunk.key, chunk.key)
     places.setdefault(key, []).extend(features)
-    text = unit.text[chunk.start : chunk.end]
-    best.setdefault(key, (text, unit.start + chunk.start, unit.start + chunk.end, where))
+    if key not in best:
+        text = unit.text[chunk.start : chunk.end]
+        best[key] = (text, unit.start + chunk.start, unit.start + chunk.end, where)
 
 
 def _in_sentence(
@@ -450,18 +522,25 @@ def _verb(words: Sequence[Word]) -> str:
     return "be" if words and words[0].tag == "aux" else ""
 
 
-def _elsewhere(unit: Unit | None, chunk: Chunk, where: str, index: int) -> list[str]:
-    after = unit.words[chunk.last] if unit and chunk.last < len(unit.words) else None
-    reports = unit is not None and _verb(unit.words[chunk.last : chunk.last + 4]) in _REPORT_VERBS
-    return [
+def _elsewhere(unit: Unit, chunk: Chunk, where: str, index: int) -> tuple[str, ...]:
+    after = unit.words[chunk.last].tag if chunk.last < len(unit.words) else None
+    reports = after in _VERBAL and _verb(unit.words[chunk.last : chunk.last + 4]) in _REPORT_VERBS
+    return _elsewhere_features(where, min(index, 3), after, reports)
+
+
+@lru_cache(maxsize=1000)
+def _elsewhere_features(
+    where: str, index: int, after: str | None, reports: bool
+) -> tuple[str, ...]:
+    return (
         where,
-        f"{where}={min(index, 3)}",
-        f"{where}_nt={after and after.tag}",
+        f"{where}={index}",
+        f"{where}_nt={after}",
         *([f"{where}_nr"] if reports else []),
-    ]
+    )
 
 
-def _common(key: str, text: str, where: str, profile: Profile) -> list[str]:
+def _common(key: str, text: str, where: str, profile: Profile) -> tuple[str, ...]:
     """Features of the head and of its standing: how rare a word it is comes first."""
     seen = profile.frequency.get(key, 0)
     rarity = sum(seen >= edge for edge in _RARITY)
@@ -475,7 +554,7 @@ def _common(key: str, text: str, where: str, profile: Profile) -> list[str]:
         else "capital" if text[:1].isupper()
         else "other"
     )  # fmt: skip
-    return [
+    return (
         f"rarity={rarity}",
         f"rank={rank if rank < 4 else 4 if rank < 8 else 5 if rank < 40 else 6}",
         f"count={count if count < 4 else 4 if count < 8 else 5 if count < 16 else 6}",
@@ -488,7 +567,7 @@ def _common(key: str, text: str, where: str, profile: Profile) -> list[str]:
         f"label={label}|{where}",
         f"kind={kind}|{where}",
         f"kind={kind}",
-    ]
+    )
 
 
 def _opener(unit: Unit) -> str:

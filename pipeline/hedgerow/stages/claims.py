@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from hedgerow.nlp.arguments import Argument, Arguments, Entity, find_arguments, 
 from hedgerow.nlp.attribution import attribute
 from hedgerow.nlp.citations import Citation, Entry, ReferenceIndex, find_citations, marker_style
 from hedgerow.nlp.clauses import SCORES, Clause, Cue, split_clauses
-from hedgerow.nlp.effects import find_effect
+from hedgerow.nlp.effects import find_direction, find_effect
 from hedgerow.nlp.statistics import Statistic, card_statistic, find_statistics
 from hedgerow.stages.base import Stage, Tables
 
@@ -40,6 +41,13 @@ _VALUED = frozenset({"efficacy", "safety", "mechanism"})
 
 _LABELS = frozenset({"CHEMICAL", "DISEASE", "GENE", "ANATOMY", "SPECIES"})
 """Labels of entities that candidates for subject and outcome are told of."""
+
+_UNREAD = {
+    "cues": ("lemma", "score", "source", "doc_id_"),
+    "entities": ("score", "source", "kb_name"),
+    "references": ("raw", "title", "venue"),
+}
+"""Columns that this stage leaves alone, besides probabilities."""
 
 _NOT_READ = frozenset({"reference", "boilerplate"})
 
@@ -89,7 +97,7 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
 def _documents(inputs: Tables) -> Iterable[_Document]:
     """Yield the documents of the batch in the order of their ids."""
     names = ("blocks", "references", "sentences", "entities", "cues", "certainty")
-    grouped = {name: _by(inputs[name], "doc_id") for name in names}
+    grouped = {name: _by(_read(inputs[name], name), "doc_id") for name in names}
     documents = sorted(inputs["documents"].to_pylist(), key=lambda row: str(row["doc_id"]))
     for row in documents:
         mine = {name: grouped[name].get(row["doc_id"], []) for name in names}
@@ -102,6 +110,12 @@ def _documents(inputs: Tables) -> Iterable[_Document]:
             _grouped(mine["cues"]),
             {r["sentence_id"]: r for r in mine["certainty"]},
         )
+
+
+def _read(table: pa.Table, name: str) -> pa.Table:
+    """The columns of a table that this stage reads."""
+    unread = [c for c in table.column_names if c.startswith("p_") or c in _UNREAD.get(name, ())]
+    return table.drop_columns(unread)
 
 
 def _by(table: pa.Table, column: str) -> dict[str, list[Row]]:
@@ -135,6 +149,8 @@ def _add_document(rows: Rows, document: _Document) -> None:
     styles = marker_style([s["text"] for s in citing], document.references)
     taken = _take_apart(document)
     before = _Before()
+    told = _told_by_cards(document)
+    of_cards: dict[str, str] = {}
     for sentence in document.sentences:
         citations: list[Citation] = []
         statistics: list[Statistic] = []
@@ -145,17 +161,80 @@ def _add_document(rows: Rows, document: _Document) -> None:
         ids = _add_citations(rows, sentence, citations)
         certainty = document.certainty.get(sentence["sentence_id"])
         claims: list[dict[str, Any]] = []
-        if certainty is not None and _claims_something(sentence, certainty):
+        if certainty is not None and _claims_something(sentence, certainty, told):
             claims = _claims(document, taken, sentence, certainty, citations, before)
         subject = claims[0]["_subject"] if claims else before.subject
         before = _Before(taken.units.get(sentence["sentence_id"], before.unit), subject)
         _add_claims(rows, claims, sentence, citations, ids)
         _add_statistics(rows, claims, sentence, statistics)
+        if claims and sentence["block"] == "card":
+            of_cards[sentence["sentence_id"]] = claims[0]["claim_id"]
+    told_claims = {part: of_cards[label] for part, label in told.items() if label in of_cards}
+    if told_claims:
+        _hang_on_cards(rows, document.row["doc_id"], told_claims)
 
 
-def _claims_something(sentence: Row, certainty: Row) -> bool:
-    """Whether a sentence makes claims: reference lists and boilerplate never do."""
-    return certainty["kind"] == "claim" and sentence["block"] not in _NOT_READ
+def _hang_on_cards(rows: Rows, doc_id: str, claims: Mapping[str, str]) -> None:
+    """Tie the numbers and citations of a card's other parts to the card's claim.
+
+    claims: the claim by the part's sentence.
+    """
+    links = itertools.takewhile(lambda r: r["doc_id"] == doc_id, reversed(rows["claim_references"]))
+    indices = Counter(r["claim_id"] for r in links)
+    for row in reversed(rows["statistics"]):
+        if row["doc_id"] != doc_id:
+            break
+        if row["claim_id"] is None:
+            row["claim_id"] = claims.get(row["sentence_id"])
+    mine = itertools.takewhile(lambda r: r["doc_id"] == doc_id, reversed(rows["citations"]))
+    for citation in sorted(mine, key=lambda r: (r["start"], r["citation_id"])):
+        claim_id = claims.get(citation["sentence_id"])
+        if claim_id is not None:
+            rows["claim_references"].append(
+                {
+                    "claim_id": claim_id,
+                    "doc_id": doc_id,
+                    "index": indices[claim_id],
+                    **{n: citation[n] for n in ("citation_id", "reference_id", "identifier")},
+                }
+            )
+            indices[claim_id] += 1
+
+
+def _claims_something(sentence: Row, certainty: Row, told: Mapping[str, str]) -> bool:
+    """Whether a sentence makes claims: reference lists, boilerplate and silent parts never do."""
+    return (
+        certainty["kind"] == "claim"
+        and sentence["block"] not in _NOT_READ
+        and sentence["sentence_id"] not in told
+    )
+
+
+def _told_by_cards(document: _Document) -> dict[str, str]:
+    """For each part of a card that opens with a number, the part that tells the card's claim.
+
+    A number, its label and its source are one claim: the label's, which is the first part behind
+    the number that claims anything. Cards where none does are left out, and so is the label.
+    """
+    cards: dict[str, list[Row]] = defaultdict(list)
+    for sentence in document.sentences:
+        block = document.blocks.get(sentence["block_id"])
+        if sentence["block"] == "card" and block is not None:
+            cards[block["parent_id"] or block["block_id"]].append(sentence)
+    told: dict[str, str] = {}
+    for first, *others in cards.values():
+        if card_statistic(first["text"], [s["text"] for s in others]) is None:
+            continue
+        label = next((s for s in others if _is_claim(document, s)), None)
+        if label is not None:
+            parts = (first, *others)
+            told |= {s["sentence_id"]: label["sentence_id"] for s in parts if s is not label}
+    return told
+
+
+def _is_claim(document: _Document, sentence: Row) -> bool:
+    certainty = document.certainty.get(sentence["sentence_id"])
+    return certainty is not None and certainty["kind"] == "claim"
 
 
 def _statistics(
@@ -241,7 +320,9 @@ def _claims(
     rows = []
     for index, clause in enumerate(clauses):
         span = (clause.start, clause.end)
-        arguments = find_arguments(unit, span, ranked, entities, taken.links)
+        arguments = find_arguments(
+            unit, span, ranked, entities, taken.links, listed=_is_listed(sentence, unit, span)
+        )
         attribution = attribute(
             certainty["attribution"],
             unit,
@@ -263,7 +344,7 @@ def _claims(
             **_argument("outcome", outcome),
             **_argument("population", arguments.population, linked=False),
             **_argument("comparator", arguments.comparator, linked=False),
-            "effect": _effect(unit, clause, arguments),
+            "effect": _effect(unit, clause, arguments) if outcome is not None else None,
             "attribution": attribution.voice,
             "attributed_to": attribution.party,
             "attributed_to_start": attribution.start,
@@ -272,7 +353,7 @@ def _claims(
             "evidence": certainty["evidence"],
             **{n: document.row[n] for n in ("title", "publisher", "url", "interest")},
             "section": sentence["section"],
-            **_labels(clause, certainty),
+            **_labels(clause, certainty, _plain_direction(unit, clause, certainty, entities)),
             "_subject": arguments.subject_key,
             "_outcomes": arguments.outcomes,
             "_cues": [c["cue_id"] for c in cues if _decides(c, unit, clause)],
@@ -281,10 +362,43 @@ def _claims(
     return rows
 
 
-def _labels(clause: Clause, certainty: Row) -> dict[str, Any]:
-    """A clause's certainty, polarity and direction: its own, else those of the unit."""
+def _is_listed(sentence: Row, unit: ranking.Unit, span: tuple[int, int]) -> bool:
+    """Whether a claim is an item of a list that only names one thing."""
+    if sentence["block"] != "list_item":
+        return False
+    if sentence["lead_in_id"] is None and sentence["section"] is None:
+        return False
+    inside = [w for w in unit.words if span[0] <= w.start < span[1]]
+    named = {w.end for w in inside if w.tag == "noun"}
+    last = next((c for c in reversed(unit.chunks) if c.start >= span[0]), None)
+    return (
+        not any(w.tag in ("verb", "aux", "pron") for w in inside)
+        and last is not None
+        and named <= {w.end for w in unit.words[last.first : last.last]}
+    )
+
+
+def _plain_direction(
+    unit: ranking.Unit, clause: Clause, certainty: Row, entities: Sequence[Entity]
+) -> str | None:
+    """The direction that the clause's words settle, if they do, and if it can have one."""
+    if certainty["claim_type"] not in _VALUED:
+        return None
+    start = unit.start + clause.start
+    diseases = [(e.start - start, e.end - start) for e in entities if e.label == "DISEASE"]
+    return find_direction(unit.text[clause.start : clause.end], diseases)
+
+
+def _labels(clause: Clause, certainty: Row, plain: str | None) -> dict[str, Any]:
+    """A clause's certainty, polarity and direction: its own, else those of the unit.
+
+    plain: the direction that its words settle; it corrects the classifier's, but does not give
+    one to a claim that has none.
+    """
     own = clause.certainty
     direction = clause.direction or certainty["direction"] or "none"
+    if plain is not None and direction != "none":
+        direction = plain
     return {
         "certainty": own or certainty["certainty"],
         "certainty_score": (
@@ -457,7 +571,7 @@ def _add_statistics(
 
 STAGE = Stage(
     name="claims",
-    version=1,
+    version=2,
     inputs=(
         "documents",
         "blocks",
