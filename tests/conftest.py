@@ -10,7 +10,8 @@ import pytest
 
 from hedgerow import runner, settings, store, tables
 
-SHARED = Path(__file__).parents[2] / "shared"
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
 
 PAGES: Mapping[str, str] = {
     "one.txt": "Aspirin\n\nAspirin reduces fever. It may also lower the risk of stroke [1].\n\n"
@@ -54,6 +55,14 @@ def run(corpus: Path, outputs: Path) -> Callable[..., runner.Outcome]:
         return runner.run(settings.load(**{"corpus": corpus, "outputs": outputs, **options}), **how)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def sample_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The outputs of a run over the sample corpus."""
+    folder = tmp_path_factory.mktemp("sample") / "outputs"
+    runner.run(settings.load(corpus=ROOT / "corpus", outputs=folder))
+    return folder
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hedgerow import tables
 from hedgerow.ids import make_id, occurrence_ids
 from hedgerow.nlp.arguments import reads_alone
-from hedgerow.nlp.clauses import claim_span
+from hedgerow.nlp.clauses import Clause, claim_span
 from hedgerow.nlp.effects import find_direction, find_effect
 from hedgerow.nlp.lexicon import load_cues
 from hedgerow.nlp.phrases import chunks_of, split_words
 from hedgerow.nlp.rules import load_rules
+from hedgerow.nlp.statistics import find_statistics
 from hedgerow.stages import claims
 
 LABELS = {
@@ -454,3 +455,20 @@ def test_every_rule_matches_its_example_and_not_its_counterexample(name: str) ->
     for rule in load_rules(name):
         assert rule.regex.search(rule.example), rule.id
         assert not rule.regex.search(rule.counterexample), rule.id
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Falls | Made-up trial | HR 0.99 (0.87-1.12)", True),
+        ("FallsRR 0.96 (95% CI 0.65-1.41)Review", True),
+        ("Falls | Made-up trial | HR 0.81 (0.70-0.93)", False),
+        ("Falls | RR 0.96 (95% CI 0.65-1.41) | OR 2.0 (95% CI 1.2-3.1)", False),
+        ("Falls | 12%", False),
+    ],
+)
+def test_an_interval_that_holds_one_is_no_effect_where_only_numbers_stand(
+    text: str, expected: bool
+) -> None:
+    clause = Clause(0, len(text))
+    assert claims._spans_one(clause, find_statistics(text)) is expected

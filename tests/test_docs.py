@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hedgerow import schemas, tables
+from tests.conftest import rows
 from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +47,17 @@ def test_every_python_example_of_the_readme_runs(run, outputs, monkeypatch, corp
     assert examples
     for example in examples:
         exec(compile(example, "README.md", "exec"), {})
+
+
+def test_the_excerpt_in_the_readme_is_what_a_run_gives(sample_outputs):
+    claims = {row["text"]: row for row in rows(sample_outputs, "claims")}
+    table = README.split("<!-- excerpt -->")[1].strip().splitlines()
+    header = [cell.strip() for cell in table[0].strip("|").split("|")]
+    assert len(table) > 4
+    for line in table[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        found = claims[cells[0]]
+        assert cells == [found[name] or "" for name in header]
 
 
 def test_links_between_documents_lead_somewhere():

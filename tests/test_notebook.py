@@ -21,15 +21,12 @@ def stored() -> Any:
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def executed(sample_outputs: Path) -> Any:
     """The notebook after a run beside the outputs of the sample corpus."""
-    from hedgerow import runner, settings
-
-    folder = tmp_path_factory.mktemp("notebook")
-    runner.run(settings.load(corpus=ROOT / "corpus", outputs=folder / "outputs"))
-    (folder / "notebooks").mkdir()
+    folder = sample_outputs.parent / "notebooks"
+    folder.mkdir()
     notebook = stored()
-    place = {"metadata": {"path": str(folder / "notebooks")}}
+    place = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(notebook, timeout=120, resources=place).execute()
     return notebook
 

@@ -52,6 +52,11 @@ _UNREAD = {
 _NOT_READ = frozenset({"reference", "boilerplate"})
 
 
+_RATIOS = frozenset({"OR", "RR", "HR"})
+_BARE = frozenset({"table_row", "card"})
+"""Blocks that report numbers without words: there the interval says what was found."""
+
+
 @dataclass(frozen=True)
 class _Document:
     """One document's rows, grouped by sentence where there are several."""
@@ -162,7 +167,7 @@ def _add_document(rows: Rows, document: _Document) -> None:
         certainty = document.certainty.get(sentence["sentence_id"])
         claims: list[dict[str, Any]] = []
         if certainty is not None and _claims_something(sentence, certainty, told):
-            claims = _claims(document, taken, sentence, certainty, citations, before)
+            claims = _claims(document, taken, sentence, certainty, citations, statistics, before)
         subject = claims[0]["_subject"] if claims else before.subject
         before = _Before(taken.units.get(sentence["sentence_id"], before.unit), subject)
         _add_claims(rows, claims, sentence, citations, ids)
@@ -287,6 +292,7 @@ def _claims(
     sentence: Row,
     certainty: Row,
     citations: Sequence[Citation],
+    statistics: Sequence[Statistic],
     before: _Before,
 ) -> list[dict[str, Any]]:
     """The rows of `claims` for one sentence, with their outcomes and cues under private keys."""
@@ -318,6 +324,7 @@ def _claims(
         direction=certainty["direction"] or "none",
     )
     rows = []
+    valued = certainty["claim_type"] in _VALUED
     for index, clause in enumerate(clauses):
         span = (clause.start, clause.end)
         arguments = find_arguments(
@@ -330,6 +337,9 @@ def _claims(
             cited=any(_inside(c.start, c.end, clause) for c in citations),
         )
         outcome = arguments.outcomes[0] if arguments.outcomes else None
+        plain = _plain_direction(unit, clause, entities)
+        if plain is None and sentence["block"] in _BARE and _spans_one(clause, statistics):
+            plain = "no_effect"
         row = {
             "claim_id": make_id(sentence["sentence_id"], clause.start, clause.end),
             "sentence_id": sentence["sentence_id"],
@@ -344,7 +354,7 @@ def _claims(
             **_argument("outcome", outcome),
             **_argument("population", arguments.population, linked=False),
             **_argument("comparator", arguments.comparator, linked=False),
-            "effect": _effect(unit, clause, arguments) if outcome is not None else None,
+            "effect": _effect(unit, clause, arguments) if valued and outcome else None,
             "attribution": attribution.voice,
             "attributed_to": attribution.party,
             "attributed_to_start": attribution.start,
@@ -353,7 +363,7 @@ def _claims(
             "evidence": certainty["evidence"],
             **{n: document.row[n] for n in ("title", "publisher", "url", "interest")},
             "section": sentence["section"],
-            **_labels(clause, certainty, _plain_direction(unit, clause, certainty, entities)),
+            **_labels(clause, certainty, plain if valued else None),
             "_subject": arguments.subject_key,
             "_outcomes": arguments.outcomes,
             "_cues": [c["cue_id"] for c in cues if _decides(c, unit, clause)],
@@ -378,15 +388,23 @@ def _is_listed(sentence: Row, unit: ranking.Unit, span: tuple[int, int]) -> bool
     )
 
 
-def _plain_direction(
-    unit: ranking.Unit, clause: Clause, certainty: Row, entities: Sequence[Entity]
-) -> str | None:
-    """The direction that the clause's words settle, if they do, and if it can have one."""
-    if certainty["claim_type"] not in _VALUED:
-        return None
+def _plain_direction(unit: ranking.Unit, clause: Clause, entities: Sequence[Entity]) -> str | None:
+    """The direction that the clause's words settle, if they do."""
     start = unit.start + clause.start
     diseases = [(e.start - start, e.end - start) for e in entities if e.label == "DISEASE"]
     return find_direction(unit.text[clause.start : clause.end], diseases)
+
+
+def _spans_one(clause: Clause, statistics: Sequence[Statistic]) -> bool:
+    """Whether all that a clause reports are ratios whose confidence intervals hold 1."""
+    ratios = [
+        (s.ci_low, s.ci_high)
+        for s in statistics
+        if s.measure in _RATIOS and _inside(s.start, s.end, clause)
+    ]
+    return bool(ratios) and all(
+        low is not None and high is not None and low <= 1 <= high for low, high in ratios
+    )
 
 
 def _labels(clause: Clause, certainty: Row, plain: str | None) -> dict[str, Any]:
@@ -571,7 +589,7 @@ def _add_statistics(
 
 STAGE = Stage(
     name="claims",
-    version=2,
+    version=3,
     inputs=(
         "documents",
         "blocks",
