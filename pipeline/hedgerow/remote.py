@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,7 +92,13 @@ def open_tables(url: str) -> Callable[[str], pa.Table]:
 
 
 def _unusable(url: str, error: Exception) -> StoreError:
+    parts = urlsplit(url)
+    # A URL may carry keys before the host or in its query: neither is repeated.
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    why = str(error).replace(url, where)
+    if parts.password:
+        why = why.replace(parts.password, "…")
     return StoreError(
-        f"{url.split('?')[0]}: {error}; expected a place that `hedgerow publish` can write or has "
-        "written, such as s3://bucket/folder; look at the address and the credentials"
+        f"{where}: {why}; expected a place that `hedgerow publish` can write or has written, such "
+        "as s3://bucket/folder; look at the address and the credentials"
     )
