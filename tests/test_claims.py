@@ -172,6 +172,8 @@ def test_the_main_clause_comes_first_where_a_concession_opens_the_sentence() -> 
         "Coolgel reduced pain and improved sleep.",
         "Coolgel, which is not cheap, reduced pain.",
         "Coolgel reduced pain (but not in dogs).",
+        "A gel that does not cool and might burn needs a strong reason to be used.",
+        "Taken together, the reviews and trials show no gain in grip.",
         "“It helped but did not last” was one verdict.",
     ],
 )

@@ -59,6 +59,9 @@ class Clause:
     direction: str | None = None
 
 
+_RELATIVES = frozenset({"that", "which", "who"})
+
+
 def claim_span(text: str) -> tuple[int, int]:
     """Return the span of a sentence without a bullet or list number in front, nor blanks."""
     start = match.end() if (match := _LEAD.match(text)) else 0
@@ -136,14 +139,19 @@ def _nested(before: str) -> bool:
 def _closes_clause(words: Sequence[Word], start: int, end: int) -> bool:
     """Whether a clause can end there: it has a verb, also behind the last "that" or "which".
 
-    "It seems that zinc | and copper help" has none there: the connective joins two nouns.
+    "It seems that zinc | and copper help" has none there: the connective joins two nouns. Nor has
+    "A drug that does not help | and may harm costs money": its verb stands in a relative clause of
+    the subject. A participle in front ("Taken together, the reviews | and trials show") is none.
     """
     verb = False
-    for word in words:
-        if start <= word.start < end:
-            if word.lower in ("that", "which", "whether", "if", "because"):
-                verb = False
-            verb = verb or word.tag in ("verb", "aux")
+    inside = [word for word in words if start <= word.start < end]
+    for i, word in enumerate(inside):
+        if word.lower in _RELATIVES and i > 0 and not verb:
+            return False
+        if word.lower in ("that", "which", "whether", "if", "because"):
+            verb = False
+        participle = i == 0 and word.tag == "verb" and word.lower.endswith(("ed", "en", "ing"))
+        verb = verb or (word.tag in ("verb", "aux") and not participle)
     return verb
 
 

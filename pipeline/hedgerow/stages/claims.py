@@ -589,7 +589,7 @@ def _add_statistics(
 
 STAGE = Stage(
     name="claims",
-    version=3,
+    version=4,
     inputs=(
         "documents",
         "blocks",
