@@ -116,8 +116,10 @@ class Bucket:
     @property
     def folder(self) -> Path:
         """Where its parts lie once they are finished."""
+        # A document that killed its worker is in no batch, so the batches are part of the name.
+        batches = [batch.key for _, own, _ in self.members for batch in own]
         new = self.fingerprints[self.unchanged :]
-        return self.work / digest("bucket", self.name, self.key, *new)
+        return self.work / digest("bucket", self.name, self.key, *batches, *new)
 
 
 def run_batch(batch: Batch, resources: Resources) -> dict[str, float]:
