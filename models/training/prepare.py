@@ -16,7 +16,7 @@ import srsly
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from hedgerow.nlp.annotator import TARGETS_KEY, UNIT_LABELS, Targets
+from hedgerow.nlp.annotator import TARGETS_KEY, Targets
 from hedgerow.nlp.features import NameList
 
 Spans = list[tuple[int, int]]
@@ -361,13 +361,3 @@ def _names(kb: Path, tokenizer: Tokenizer) -> Iterator[tuple[list[str], str]]:
 
 def _usable(alias: str, name_type: str) -> bool:
     return name_type != "GENE" or " " in alias or any(char.isdigit() for char in alias)
-
-
-def classes_of(doc: Doc) -> dict[str, str]:
-    """Return the gold classes that a prepared document carries."""
-    units = doc.user_data[TARGETS_KEY].units
-    return {
-        head: labels[units[i]]
-        for i, (head, labels) in enumerate(UNIT_LABELS.items())
-        if units[i] >= 0
-    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from hedgerow import tables
 from hedgerow.corpus import Entry
-from hedgerow.store import Snapshot
+from hedgerow.store import Snapshot, read_parts
 
 _PLACES = ("start", "end")
 COMPARED = tuple(
@@ -68,23 +69,24 @@ def first_difference(before: Mapping[str, str], after: Mapping[str, str]) -> str
 
 def between(before: Snapshot, after: Snapshot) -> pa.Table:
     """Return the changes from one snapshot to any other, reading only parts that differ."""
-    files = [{p.file for p in s.manifest.tables["claims"]} for s in (before, after)]
-    claims = [
-        tables.concat(
-            "claims",
-            [
-                s.read("claims", buckets=[part.bucket])
-                for part in s.manifest.tables["claims"]
-                if part.file not in files[0] & files[1]
-            ],
-        )
-        for s in (before, after)
-    ]
-    return compare(
-        claims[0],
-        claims[1],
-        document_causes(entries(before), entries(after)),
+    return compare_parts(
+        before.part_paths("claims"),
+        after.part_paths("claims"),
+        document_causes(entries(before.read("sources")), entries(after.read("sources"))),
         first_difference(before.manifest.digests, after.manifest.digests),
+    )
+
+
+def compare_parts(
+    before: Iterable[Path], after: Iterable[Path], causes: Mapping[str, str], cause: str
+) -> pa.Table:
+    """Return `compare` of two sets of parts of `claims`; parts of one name are not read."""
+    old, new = ({path.name: path for path in paths} for paths in (before, after))
+    return compare(
+        read_parts("claims", [path for name, path in old.items() if name not in new]),
+        read_parts("claims", [path for name, path in new.items() if name not in old]),
+        causes,
+        cause,
     )
 
 
@@ -100,7 +102,7 @@ def document_causes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> 
     return causes
 
 
-def entries(snapshot: Snapshot | None) -> dict[str, Entry]:
-    """Return doc_id to the place of each document that a snapshot was made from."""
-    rows = snapshot.read("sources").to_pylist() if snapshot else []
+def entries(sources: pa.Table | None) -> dict[str, Entry]:
+    """Return doc_id to the place of each document in a `sources` table, if there is one."""
+    rows = sources.to_pylist() if sources is not None else []
     return {entry.doc_id: entry for entry in (Entry(**row) for row in rows)}

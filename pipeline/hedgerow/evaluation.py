@@ -22,7 +22,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,21 +31,11 @@ import pyarrow as pa
 from hedgerow import tables
 from hedgerow.errors import ResourceError
 
-if TYPE_CHECKING:
-    pass
-
 Counts = npt.NDArray[np.float64]
 Extract = Callable[[Sequence[tuple[str, str, bytes]]], Mapping[str, pa.Table]]
 """Takes (doc_id, path, bytes) items, gives the tables documents, sentences, certainty, claims."""
 
-LABELS: Mapping[str, tuple[str, ...]] = {
-    "certainty": tables.CERTAINTIES,
-    "polarity": tables.POLARITIES,
-    "attribution": tables.ATTRIBUTIONS,
-    "claim_type": tables.CLAIM_TYPES,
-    "direction": tables.DIRECTIONS,
-    "evidence": tables.EVIDENCE,
-}
+LABELS = {task: labels for task, labels in tables.UNIT_LABELS.items() if task != "kind"}
 """The labels of claims that are scored, with their classes."""
 
 BINS = 10

@@ -11,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import Any
 
 from hedgerow import tables
+from hedgerow.store import Read
 
 SEPARATOR = " | "
 """Stands between outcomes, references or cues that are joined into one text."""
@@ -43,19 +42,6 @@ WIDE_COLUMNS = (
     "cues",
 )
 """The columns of a wide row: those of `claims`, then all outcomes, references and deciding cues."""
-
-
-class Read(Protocol):
-    """Reads a table of a snapshot, as `hedgerow.store.Snapshot.read` does."""
-
-    def __call__(
-        self,
-        name: str,
-        *,
-        columns: list[str] | None = None,
-        doc_ids: Iterable[str] | None = None,
-    ) -> pa.Table:
-        """Return a table, all of it or some columns, or the rows of some documents."""
 
 
 def _batches(read: Read) -> Iterator[list[str]]:

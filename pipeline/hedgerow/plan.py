@@ -84,15 +84,12 @@ def make_plan(state: Run, *, full: bool, until: str | None) -> Plan:
     settings, previous = state.settings, state.previous
     sources = previous.read("sources") if previous else None
     found = scan(settings, sources)
-    before = changes.entries(previous)
+    before = changes.entries(sources)
+    rejects = previous.read("rejects").to_pylist() if previous else []
     causes = changes.document_causes(before, found.entries)
     last = len(DOCUMENT_STAGES) if until is None else 1 + _stage_number(until)
     stale = _first_stale_stage(state, last, full=full)
-    transient = {
-        (row["path"], row["item"])
-        for row in (previous.read("rejects").to_pylist() if previous else ())
-        if row["transient"]
-    }
+    transient = {(row["path"], row["item"]) for row in rejects if row["transient"]}
 
     def first_stage(entry: Entry) -> int:
         old = before.get(entry.doc_id)
@@ -145,8 +142,8 @@ def make_plan(state: Run, *, full: bool, until: str | None) -> Plan:
     same = previous is not None and (
         dict(previous.manifest.buckets) == keys
         and dict(previous.manifest.stages) == dict(state.prints)
-        and _same_sources(previous, found)
-        and _scan_rejects(previous) == [asdict(r) for r in found.rejects]
+        and sources_table(found).equals(sources)
+        and [r for r in rejects if r["stage"] == "scan"] == [asdict(r) for r in found.rejects]
     )
     return Plan(
         found=found,
@@ -181,18 +178,10 @@ def _first_stale_stage(state: Run, last: int, *, full: bool) -> int:
     return len(DOCUMENT_STAGES)
 
 
-def _same_sources(previous: Snapshot, found: Scan) -> bool:
-    return bool(previous.read("sources").equals(sources_table(found)))
-
-
 def sources_table(found: Scan) -> pa.Table:
     """Return the `sources` table: where each document stands."""
     rows = (asdict(entry) for entry in found.entries.values())
     return tables.conform("sources", tables.from_rows("sources", rows))
-
-
-def _scan_rejects(previous: Snapshot) -> list[dict[str, Any]]:
-    return [r for r in previous.read("rejects").to_pylist() if r["stage"] == "scan"]
 
 
 def _chunks(entries: list[Entry], settings: Settings) -> Iterator[tuple[Entry, ...]]:

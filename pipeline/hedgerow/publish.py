@@ -11,15 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hedgerow import __version__, changes, tables
 from hedgerow.fingerprints import digest
 from hedgerow.plan import Plan, Run, sources_table
 from hedgerow.resources import Resources
 from hedgerow.stages import CORPUS_STAGES, DOCUMENT_STAGES, STAGES
-from hedgerow.store import Manifest, Part, write_part
-from hedgerow.tasks import read_parts, read_rejects
+from hedgerow.store import Manifest, Part, read_parts, write_part
+from hedgerow.tasks import bucket_parts, read_rejects
 
 
 def publish(state: Run, plan: Plan) -> None:
@@ -34,7 +33,7 @@ def publish(state: Run, plan: Plan) -> None:
 
     unchanged = {bucket.name: bucket.unchanged for bucket in plan.buckets}
     for bucket in plan.buckets:
-        for name, part in read_parts(bucket).items():
+        for name, part in bucket_parts(bucket).items():
             add(name, part, bucket.folder)
     for number, stage in enumerate(DOCUMENT_STAGES):
         for name in stage.outputs:
@@ -109,7 +108,7 @@ def _evidence(
             found |= {name: state.previous.read(name) for name in stage.outputs}
             continue
         began = time.perf_counter()
-        inputs = {name: _read(name, pieces[name]) for name in stage.inputs}
+        inputs = {name: read_parts(name, pieces[name]) for name in stage.inputs}
         outputs = stage.run(inputs, Resources(state.settings))
         tables.check({**inputs, **outputs}, names=outputs)
         found |= outputs
@@ -118,22 +117,13 @@ def _evidence(
     return found
 
 
-def _read(name: str, paths: list[Path]) -> pa.Table:
-    return tables.concat(name, [pq.read_table(p, partitioning=None) for p in paths])
-
-
 def _changes(state: Run, plan: Plan, pieces: Mapping[str, list[Path]]) -> pa.Table:
     """Return the changes since the previous snapshot; none if there is no such snapshot."""
     if state.previous is None:
         return tables.empty("changes")
-    old = {part.file: part for part in state.previous.manifest.tables["claims"]}
-    new = {path.name: path for path in pieces["claims"]}
-    before = _read(
-        "claims", [state.previous.path / "claims" / file for file in old.keys() - new.keys()]
-    )
-    after = _read("claims", [path for file, path in new.items() if file not in old])
     cause = changes.first_difference(state.previous.manifest.digests, state.digests)
-    return changes.compare(before, after, plan.causes, cause)
+    before = state.previous.part_paths("claims")
+    return changes.compare_parts(before, pieces["claims"], plan.causes, cause)
 
 
 def _runs(

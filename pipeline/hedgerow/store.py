@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import filelock
 import pyarrow as pa
@@ -155,6 +155,19 @@ class Snapshot:
         return next((bits[:n] for n in range(len(bits)) if bits[:n] in buckets), "")
 
 
+class Read(Protocol):
+    """Reads a table of a snapshot, as `Snapshot.read` does."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        columns: list[str] | None = None,
+        doc_ids: Iterable[str] | None = None,
+    ) -> pa.Table:
+        """Return a table, all of it or some columns, or the rows of some documents."""
+
+
 def read_part(
     path: Path,
     name: str,
@@ -170,6 +183,11 @@ def read_part(
             f"{path}: {error}; expected a part of the table {name}; run `hedgerow verify`, then "
             "`hedgerow run --full`"
         ) from error
+
+
+def read_parts(name: str, paths: Iterable[Path]) -> pa.Table:
+    """Return the rows of some parts as one table, in the declared order."""
+    return tables.concat(name, [read_part(path, name) for path in paths])
 
 
 def document_bits(doc_id: str) -> str:

@@ -57,6 +57,20 @@ EVIDENCE = (
 )
 """Evidence kinds, strongest first."""
 
+UNIT_LABELS: Mapping[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "certainty": CERTAINTIES,
+    "polarity": POLARITIES,
+    "attribution": ATTRIBUTIONS,
+    "claim_type": CLAIM_TYPES,
+    "direction": DIRECTIONS,
+    "evidence": EVIDENCE,
+}
+"""What a unit is classified by, with the classes of each in order."""
+
+DIRECTED = frozenset({"efficacy", "safety", "mechanism"})
+"""The claim types that have a direction; the others have none."""
+
 INTERESTS = (
     "vendor",
     "clinic",

@@ -304,7 +304,7 @@ def _pieces(bucket: Bucket, number: int, name: str) -> list[pa.Table]:
     return pieces
 
 
-def read_parts(bucket: Bucket) -> dict[str, Part]:
+def bucket_parts(bucket: Bucket) -> dict[str, Part]:
     """Return table name to part of a finished bucket; tables without rows are left out."""
     data = json.loads((bucket.folder / "parts.json").read_text("utf-8"))
     return {name: Part(**part) for name, part in data.items()}

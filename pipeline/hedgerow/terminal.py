@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from rich.text import Text
 from hedgerow.errors import StoreError
 from hedgerow.report.chart import GLYPHS, WORDS
 from hedgerow.report.marks import Run, Spans, by_document, runs
+from hedgerow.store import Read
 
 _CERTAINTY_STYLE = {
     "certain": "underline",
@@ -42,19 +43,6 @@ _ENTITY_STYLE = "bold"
 _AGREEMENT_STYLE = {"conflict": "red", "mixed": "yellow", "agree": "green", "single": "dim"}
 _LEAST_ID = 4
 """Digits of a claim_id that are enough to look for it."""
-
-
-class Read(Protocol):
-    """Reads a table of a snapshot, as `hedgerow.store.Snapshot.read` does."""
-
-    def __call__(
-        self,
-        name: str,
-        *,
-        columns: list[str] | None = None,
-        doc_ids: Iterable[str] | None = None,
-    ) -> pa.Table:
-        """Return a table, all of it or some columns, or the rows of some documents."""
 
 
 def clean(value: object) -> str:

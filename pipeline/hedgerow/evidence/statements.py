@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from hedgerow.evidence.names import Meeting, Names, Resolver, commonest
 from hedgerow.evidence.studies import Studies, copied, study_name
 from hedgerow.ids import make_id
+from hedgerow.tables import DIRECTED
 
 MAPPED_TYPES = ("efficacy", "safety", "mechanism", "regulatory", "evidence_quality")
 """Types of claims that have a place in the map; the others are about makers, prices and history."""
 
-_EFFECTS = frozenset({"efficacy", "safety", "mechanism"})
 _HUMAN_EVIDENCE = frozenset({"meta_analysis", "rct", "human"})
 _SPECIES_OF_EVIDENCE = {
     "animal": "animal",
@@ -120,7 +120,7 @@ def stance_of(row: Mapping[str, Any], names: Names) -> str:
         return "doubt"  # "No good evidence that it helps" is said of the evidence.
     if row["outcome"] and row["effect"] in _OF_THRESHOLD and names.is_threshold(row["outcome"]):
         direction = _OF_THRESHOLD[row["effect"]]
-    return direction if kind in _EFFECTS else "none"
+    return direction if kind in DIRECTED else "none"
 
 
 def read(tables: Mapping[str, pa.Table], names: Names) -> list[Statement]:
@@ -209,7 +209,7 @@ def _page_subjects(rows: Iterable[Mapping[str, Any]], subjects: Resolver) -> dic
     meetings: dict[str, Meeting] = {}
     for row in rows:
         met = subjects.resolve(row["subject"], row["subject_id"])
-        if met is not None and row["claim_type"] in _EFFECTS:
+        if met is not None and row["claim_type"] in DIRECTED:
             votes[row["doc_id"]][met.key] += 1
             meetings[met.key] = met
     found = {}

@@ -34,20 +34,8 @@ from hedgerow.nlp.unit_features import (
 
 Floats = npt.NDArray[np.float64]
 
-TASKS: Mapping[str, tuple[str, ...]] = {
-    "kind": tables.KINDS,
-    "certainty": tables.CERTAINTIES,
-    "polarity": tables.POLARITIES,
-    "attribution": tables.ATTRIBUTIONS,
-    "claim_type": tables.CLAIM_TYPES,
-    "direction": tables.DIRECTIONS,
-    "evidence": tables.EVIDENCE,
-}
+TASKS = tables.UNIT_LABELS
 """What is predicted, with its classes in order."""
-
-SCORE = "certainty_score"
-DIRECTED = ("efficacy", "safety", "mechanism")
-"""The claim types that have a direction; the others have none."""
 
 FORMAT = 1
 _FILES = ("units.json", "weights.npz")
@@ -295,7 +283,7 @@ def decide(probabilities: Mapping[str, Floats]) -> dict[str, str]:
     best = (-1.0, "", "")
     for name, p_type in zip(TASKS["claim_type"], types, strict=True):
         for direction, p_direction in zip(TASKS["direction"], directions, strict=True):
-            if (direction != "none") is (name in DIRECTED):
+            if (direction != "none") is (name in tables.DIRECTED):
                 best = max(best, (float(p_type * p_direction), name, direction))
     return {**chosen, "claim_type": best[1], "direction": best[2]}
 

@@ -35,6 +35,9 @@ _SUBJECT_WORDS = 8
 """A clause's verb stands at most so many words behind its connective."""
 
 
+_RELATIVES = frozenset({"that", "which", "who"})
+
+
 @dataclass(frozen=True)
 class Cue:
     """A cue inside a sentence; start and end count from the sentence's start."""
@@ -57,9 +60,6 @@ class Clause:
     certainty: str | None = None
     polarity: str | None = None
     direction: str | None = None
-
-
-_RELATIVES = frozenset({"that", "which", "who"})
 
 
 def claim_span(text: str) -> tuple[int, int]:

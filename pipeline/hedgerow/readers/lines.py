@@ -112,11 +112,6 @@ def has_time_code(text: str) -> bool:
     return _TIME_CODE.match(text) is not None
 
 
-def has_section_number(text: str) -> bool:
-    """Return whether a line begins with a section number such as 4.1."""
-    return _SECTION_NUMBER.match(text) is not None
-
-
 def is_figure(text: str) -> bool:
     """Return whether a line is only a figure, as the first line of a figure card is."""
     return _FIGURE.fullmatch(text) is not None

@@ -30,16 +30,7 @@ _CUES = {
     "hedge": "HEDGE",
     "denial": "DENIAL",
 }
-_UNITS = {
-    "kind": tables.KINDS,
-    "certainty": tables.CERTAINTIES,
-    "polarity": tables.POLARITIES,
-    "attribution": tables.ATTRIBUTIONS,
-    "claim_type": tables.CLAIM_TYPES,
-    "direction": tables.DIRECTIONS,
-    "evidence": tables.EVIDENCE,
-    "effect": tables.EFFECTS,
-}
+_UNITS = {**tables.UNIT_LABELS, "effect": tables.EFFECTS}
 """Unit heads, with their classes in the order in which the table has them."""
 
 Floats = npt.NDArray[np.float32]

@@ -36,9 +36,6 @@ _OUTPUTS = (
     "statistics",
 )
 _IDENTIFIERS = ("doi", "pmid", "pmcid", "cochrane_id", "registration")
-_VALUED = frozenset({"efficacy", "safety", "mechanism"})
-"""Types of claim that have a direction."""
-
 _LABELS = frozenset({"CHEMICAL", "DISEASE", "GENE", "ANATOMY", "SPECIES"})
 """Labels of entities that candidates for subject and outcome are told of."""
 
@@ -324,7 +321,7 @@ def _claims(
         direction=certainty["direction"] or "none",
     )
     rows = []
-    valued = certainty["claim_type"] in _VALUED
+    valued = certainty["claim_type"] in tables.DIRECTED
     for index, clause in enumerate(clauses):
         span = (clause.start, clause.end)
         arguments = find_arguments(
@@ -424,7 +421,7 @@ def _labels(clause: Clause, certainty: Row, plain: str | None) -> dict[str, Any]
         ),
         "polarity": clause.polarity or certainty["polarity"],
         "confidence": certainty["confidence"],
-        "direction": direction if certainty["claim_type"] in _VALUED else "none",
+        "direction": direction if certainty["claim_type"] in tables.DIRECTED else "none",
     }
 
 
