@@ -100,6 +100,16 @@ class Reader(Protocol):
         """
 
 
+@dataclass(slots=True)
+class ListItem:
+    """A list item being read: what its first text will be given, then the block it became."""
+
+    level: int
+    parent: int | None
+    mark: str
+    index: int | None = None
+
+
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),  # before UTF-16, whose mark it begins with

@@ -32,6 +32,7 @@ from hedgerow.readers.base import (
     BlockBuilder,
     Document,
     Item,
+    ListItem,
     decode,
     normalise,
     one_line,
@@ -120,16 +121,6 @@ def _is_hidden(element: Any) -> bool:
     )
 
 
-@dataclass(slots=True)
-class _ListItem:
-    """A list item being read: what its first text will be given, then the block it became."""
-
-    level: int
-    parent: int | None
-    mark: str
-    index: int | None = None
-
-
 @dataclass(frozen=True)
 class _Place:
     """Where in the page the walk stands.
@@ -139,7 +130,7 @@ class _Place:
     """
 
     kind: str = "paragraph"
-    item: _ListItem | None = None
+    item: ListItem | None = None
     furniture: bool = False
     content: bool = False
 
@@ -274,7 +265,7 @@ class _Walk:
         else:
             self.add(whole, "paragraph", place)
 
-    def _item_text(self, text: str, item: _ListItem, place: _Place) -> None:
+    def _item_text(self, text: str, item: ListItem, place: _Place) -> None:
         """Add text of a list item: its own at first; what follows stands below the item."""
         if self.in_references:
             mark = "" if item.mark == _BULLET or item.index is not None else item.mark
@@ -322,7 +313,7 @@ class _Walk:
         parent = self._lead_in() if outer is None else outer.index
         level = 1 if outer is None else min(outer.level + 1, _MAX_LEVEL)
         number = _start_number(element) if element.tag == "ol" else None
-        previous: _ListItem | None = outer
+        previous: ListItem | None = outer
         for child in element:
             if not isinstance(child.tag, str) or _is_hidden(child):
                 continue
@@ -330,7 +321,7 @@ class _Walk:
                 self._list(child, replace(place, item=previous))
                 continue
             mark = _BULLET if number is None else f"{number}."
-            item = _ListItem(level, parent, "" if child.tag in ("dt", "dd") else mark)
+            item = ListItem(level, parent, "" if child.tag in ("dt", "dd") else mark)
             if child.tag == "dd" and previous is not None and previous is not outer:
                 item.parent, item.level = previous.index, min(level + 1, _MAX_LEVEL)
             inner = replace(place, kind="list_item", item=item)

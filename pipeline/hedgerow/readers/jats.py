@@ -20,7 +20,7 @@ from typing import Any
 from hedgerow import data
 from hedgerow.errors import RejectedDocument
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, one_line, require_letters
+from hedgerow.readers.base import BlockBuilder, Document, Item, ListItem, one_line, require_letters
 from hedgerow.readers.jats_references import Citation, References, citation, in_words, references_of
 from hedgerow.readers.xmltree import (
     Record,
@@ -72,16 +72,6 @@ def _is_back_matter(element: Any, title: str) -> bool:
     )
 
 
-@dataclass(slots=True)
-class _ListItem:
-    """A list item being read: what its first text will be given, then the block it became."""
-
-    level: int
-    parent: int | None
-    mark: str
-    index: int | None = None
-
-
 @dataclass(frozen=True)
 class _Place:
     """Where in the article the walk stands.
@@ -92,7 +82,7 @@ class _Place:
     """
 
     level: int = 1
-    item: _ListItem | None = None
+    item: ListItem | None = None
     boilerplate: bool = False
     flat: bool = False
 
@@ -301,7 +291,7 @@ class _Walk:
             mark = self.text_of(child.find("label"))
             if not mark and kind not in _UNMARKED_LISTS:
                 mark = _BULLET if kind == "bullet" else f"{number}."
-            inner = replace(place, item=_ListItem(level, parent, mark))
+            inner = replace(place, item=ListItem(level, parent, mark))
             self.children(child, inner)
             self.flush(inner)
 
