@@ -10,7 +10,7 @@ DATA    ?= ../shared
 
 FLAGS = --corpus '$(CORPUS)' --outputs '$(OUTPUTS)' --workers '$(WORKERS)'
 BIN   = .venv/bin
-STAGES = documents sentences annotations entities cues certainty claims evidence
+STAGES = documents sentences annotations entities cues certainty claims statements evidence
 
 .DEFAULT_GOAL := help
 .PHONY: help run $(STAGES) test soak lint wheel train evaluate docs lock clean

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from hedgerow import tables
+from hedgerow.evidence.names import shipped
+from hedgerow.evidence.statements import statements_of, works_of
 from hedgerow.ids import make_id, occurrence_ids
 
 _SCORES = {"certain": 0.95, "probable": 0.75, "possible": 0.45, "uncommitted": 0.2}
@@ -258,7 +260,9 @@ class Corpus:
             name: tables.conform(name, tables.from_rows(name, self.rows[name]))
             for name in tables.TABLES
         }
-        tables.check(found, names=[name for name in found if self.rows[name]])
+        found["statements"] = statements_of(found, shipped())
+        found["works"] = works_of(found["references"], shipped())
+        tables.check(found, names=[name for name in found if found[name].num_rows])
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,8 +13,11 @@ import pytest
 from hedgerow import tables
 from hedgerow.errors import ResourceError
 from hedgerow.evidence.build import build
+from hedgerow.evidence.conflicts import in_cell
 from hedgerow.evidence.names import Names, Resolver, read_rules, shipped
+from hedgerow.evidence.statements import statements_of
 from hedgerow.evidence.studies import Groups, copied, identifier_key, study_name
+from hedgerow.stages import STAGES
 from tests.evidence_fixture import Corpus, claim, sample
 
 RULES = read_rules()
@@ -117,7 +120,8 @@ def test_a_names_file_with_half_a_rule_is_refused() -> None:
 
 def test_linked_ids_come_before_names() -> None:
     pairs = [("grippe", "T:1"), ("influenza", "T:1"), ("influenza", None), ("cold", "T:2")]
-    resolver = Resolver(NAMES, "outcome", pairs)
+    mentions = [(text, kb_id, NAMES.key(text, "outcome")) for text, kb_id in pairs]
+    resolver = Resolver(NAMES, "outcome", mentions)
     keys = {pair: resolver.resolve(*pair).key for pair in pairs}  # type: ignore[union-attr]
     assert len(set(keys.values())) == 2
     assert keys["influenza", None] == keys["grippe", "T:1"] == "id:T:1"
@@ -247,8 +251,12 @@ def test_pages_that_copy_a_sentence_make_one_statement() -> None:
 
 
 def test_short_stock_phrases_are_no_copies() -> None:
-    texts = {"a": ("one", "dry cough may occur"), "b": ("two", "dry cough can occur")}
-    assert copied(texts) == {"a": "a", "b": "b"}
+    corpus = two(
+        claim("Dry cough may occur.", "dry cough"), claim("Dry cough can occur.", "dry cough")
+    )
+    given = corpus.tables()
+    found = copied(given["statements"].sort_by("claim_id"), given["claims"], NAMES)
+    assert len(set(found.values())) == 2
 
 
 @pytest.mark.parametrize(
@@ -572,12 +580,51 @@ def test_the_tables_keep_their_contract() -> None:
     given = sample().tables()
     found = build(given)
     tables.check({**given, **found}, names=found)
-    assert set(found) == {"evidence_map", "evidence_claims", "conflicts"}
+    assert set(found) == set(STAGES[-1].outputs)
+
+
+def previous(found: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    return {f"previous {name}": table for name, table in found.items()}
+
+
+def test_a_rerun_gives_the_tables_of_a_run_from_nothing() -> None:
+    corpora = [sample() for _ in range(3)]
+    corpora[1].document("late", "blog", claim("Fernwort soothes itch.", "itch", "benefit"))
+    corpora[2].document("late", "blog", claim("Fernwort worsens sleep.", "sleep", "harm"))
+    found: dict[str, pa.Table] = {}
+    for corpus in (*corpora, Corpus(), corpora[1]):
+        given = corpus.tables()
+        found = build({**given, **previous(found)})
+        assert all(found[name].equals(table) for name, table in build(given).items())
+
+
+def test_a_rerun_computes_only_cells_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build(sample().tables())
+    corpus = sample()
+    corpus.document("late", "blog", claim("Fernwort worsens sleep.", "sleep", "harm"))
+    computed = []
+    monkeypatch.setattr(
+        "hedgerow.evidence.build.in_cell",
+        lambda members, per_cell: computed.append(members[0][1]) or in_cell(members, per_cell),
+    )
+    build({**corpus.tables(), **previous(before)})
+    assert [place.outcome.name for place in computed] == ["sleep"]
+
+
+def test_a_copy_elsewhere_changes_the_cells_of_what_it_copies() -> None:
+    text = "In a large trial Fernwort reduced attacks of chronic migraine by a half."
+    corpus = two(claim(text, "attacks", "benefit"), claim("Fernwort dulls taste.", "taste", "harm"))
+    before = build(corpus.tables())
+    corpus.document("copy", "blog", claim(f"{text} ", "attacks", "benefit"))
+    given = corpus.tables()
+    found = build({**given, **previous(before)})
+    assert found["evidence_claims"].equals(build(given)["evidence_claims"])
+    assert cells(corpus)["attacks"]["statements"] == 1
 
 
 def test_no_claims_give_empty_tables() -> None:
     found = build(Corpus().tables())
-    assert [table.num_rows for table in found.values()] == [0, 0, 0]
+    assert [table.num_rows for table in found.values()] == [0, 0, 0, 0]
 
 
 def test_cells_count_what_evidence_claims_lists() -> None:
@@ -636,6 +683,7 @@ def test_a_lowered_threshold_is_a_harm(effect: str | None, stance: str) -> None:
     given = corpus.tables()
     rows = [{**row, "effect": effect} for row in given["claims"].to_pylist()]
     given["claims"] = tables.conform("claims", tables.from_rows("claims", rows))
+    given["statements"] = statements_of(given, NAMES)
     assert {row["stance"] for row in build(given)["evidence_claims"].to_pylist()} == {stance}
 
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from hedgerow import fingerprints, plan, store, tables
-from hedgerow.errors import LockedError, SettingsError
+from hedgerow.errors import LockedError, SettingsError, StoreError
 from tests.conftest import PAGES, listing, published, rows, write
 
 pytestmark = pytest.mark.usefixtures("small_buckets")
@@ -222,3 +222,13 @@ def test_verify_finds_harm(run, outputs, harm):
         (part.parent / "stray.parquet").write_bytes(b"")
     problems = store.verify(store.Outputs(outputs).snapshot())
     assert len(problems) == 1 and "claims" in problems[0]
+
+
+def test_a_snapshot_of_another_version_is_refused_and_a_full_run_replaces_it(run, outputs):
+    run()
+    manifest = (outputs / "latest").resolve() / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace('"format": 2', '"format": 1'), "utf-8")
+    with pytest.raises(StoreError, match="found manifest format 1; expected 2.*--full"):
+        run()
+    outcome = run(full=True)
+    assert outcome.published and outcome.plan.documents == 5

@@ -127,6 +127,7 @@ for _name, _text in (
     ("cues", "Decode hedging, negation and other cues with their scopes."),
     ("certainty", "Classify every sentence: kind, certainty, polarity."),
     ("claims", "Extract claims with arguments, attribution, citations and statistics."),
+    ("statements", "Normalise names and sign sentences, to be compared across documents."),
 ):
     _stage_command(_name, _text)
 

@@ -24,10 +24,14 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass
 class Run:
-    """The state of one run, shared by its steps."""
+    """The state of one run, shared by its steps.
+
+    full: nothing is taken from the previous snapshot, which then only tells what changed.
+    """
 
     settings: Settings
     listen: Listener
+    full: bool
     outputs: Outputs
     previous: Snapshot | None
     digests: Mapping[str, str]
@@ -37,15 +41,19 @@ class Run:
     lost: list[Reject] = field(default_factory=list)
 
 
-def begin(settings: Settings, listen: Listener) -> Run:
+def begin(settings: Settings, listen: Listener, *, full: bool = False) -> Run:
     """Return the state of a run that has done nothing yet."""
     outputs = Outputs(settings.outputs)
+    previous = outputs.snapshot()
+    if full and previous is not None and not previous.readable:
+        previous = None  # A full run is the way on from another version's snapshot.
     digests = resource_digests(settings)
     return Run(
         settings=settings,
         listen=listen,
+        full=full,
         outputs=outputs,
-        previous=outputs.snapshot(),
+        previous=previous,
         digests=digests,
         prints=stage_fingerprints(digests),
         started=datetime.datetime.now(datetime.timezone.utc),
@@ -79,7 +87,7 @@ class Plan:
         return sum(len(batch.entries) for batch in self.batches)
 
 
-def make_plan(state: Run, *, full: bool, until: str | None) -> Plan:
+def make_plan(state: Run, *, until: str | None) -> Plan:
     """Return what must be done: compare the corpus folder and the stages with the snapshot."""
     settings, previous = state.settings, state.previous
     sources = previous.read("sources") if previous else None
@@ -88,7 +96,7 @@ def make_plan(state: Run, *, full: bool, until: str | None) -> Plan:
     rejects = previous.read("rejects").to_pylist() if previous else []
     causes = changes.document_causes(before, found.entries)
     last = len(DOCUMENT_STAGES) if until is None else 1 + _stage_number(until)
-    stale = _first_stale_stage(state, last, full=full)
+    stale = _first_stale_stage(state, last)
     transient = {(row["path"], row["item"]) for row in rejects if row["transient"]}
 
     def first_stage(entry: Entry) -> int:
@@ -167,9 +175,9 @@ def _stage_number(name: str) -> int:
     return next(i for i, stage in enumerate(DOCUMENT_STAGES) if stage.name == name)
 
 
-def _first_stale_stage(state: Run, last: int, *, full: bool) -> int:
+def _first_stale_stage(state: Run, last: int) -> int:
     """Return the number of the first stage whose fingerprint differs from the snapshot's."""
-    if full or state.previous is None:
+    if state.full or state.previous is None:
         return 0
     before = state.previous.manifest.stages
     for number, stage in enumerate(DOCUMENT_STAGES[:last]):

@@ -16,8 +16,8 @@ from hedgerow import __version__, changes, tables
 from hedgerow.fingerprints import digest
 from hedgerow.plan import Plan, Run, sources_table
 from hedgerow.resources import Resources
-from hedgerow.stages import CORPUS_STAGES, DOCUMENT_STAGES, STAGES
-from hedgerow.store import Manifest, Part, read_parts, write_part
+from hedgerow.stages import CORPUS_STAGES, DOCUMENT_STAGES, STAGES, Stage
+from hedgerow.store import Manifest, Part, Snapshot, read_parts, write_part
 from hedgerow.tasks import bucket_parts, read_rejects
 
 
@@ -95,26 +95,32 @@ def _evidence(
 ) -> dict[str, pa.Table]:
     """Run the stages that look across documents, or keep their tables where no input changed."""
     found: dict[str, pa.Table] = {}
-    before = state.previous.manifest if state.previous else None
     for stage in CORPUS_STAGES:
-        same = before is not None and (
-            before.stages.get(stage.name) == state.prints[stage.name]
-            and all(
-                {p.sha256 for p in before.tables[name]} == {p.sha256 for p in parts[name]}
-                for name in stage.inputs
-            )
-        )
-        if same and state.previous is not None:
-            found |= {name: state.previous.read(name) for name in stage.outputs}
+        before = _made_alike(state, stage)
+        if before is not None and all(
+            {p.sha256 for p in before.manifest.tables[name]} == {p.sha256 for p in parts[name]}
+            for name in stage.inputs
+        ):
+            found |= {name: before.read(name) for name in stage.outputs}
             continue
         began = time.perf_counter()
         inputs = {name: read_parts(name, pieces[name]) for name in stage.inputs}
+        if before is not None:
+            inputs |= {f"previous {name}": before.read(name) for name in stage.outputs}
         outputs = stage.run(inputs, Resources(state.settings))
         tables.check({**inputs, **outputs}, names=outputs)
         found |= outputs
         state.seconds[stage.name] += time.perf_counter() - began
         state.listen("stage", {"stage": stage.name})
     return found
+
+
+def _made_alike(state: Run, stage: Stage) -> Snapshot | None:
+    """Return the previous snapshot, if the same code, rules and settings wrote its rows."""
+    before = state.previous
+    if state.full or before is None:
+        return None
+    return before if before.manifest.stages.get(stage.name) == state.prints[stage.name] else None
 
 
 def _changes(state: Run, plan: Plan, pieces: Mapping[str, list[Path]]) -> pa.Table:

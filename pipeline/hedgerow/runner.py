@@ -60,14 +60,14 @@ def run(
     began = time.perf_counter()
     outputs = Outputs(settings.outputs)
     if dry_run:
-        state = begin(settings, listen)
-        plan = make_plan(state, full=full, until=until)
+        state = begin(settings, listen, full=full)
+        plan = make_plan(state, until=until)
         return _outcome(state, plan, began, published=False)
     with explain_os_errors(settings.outputs), outputs.lock(str(settings.corpus)):
-        state = begin(settings, listen)
+        state = begin(settings, listen, full=full)
         if full:
             shutil.rmtree(outputs.work, ignore_errors=True)
-        plan = make_plan(state, full=full, until=until)
+        plan = make_plan(state, until=until)
         listen(
             "planned",
             {

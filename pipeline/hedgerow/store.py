@@ -36,7 +36,7 @@ import pyarrow.parquet as pq
 from hedgerow import ids, tables
 from hedgerow.errors import ContractError, LockedError, StoreError
 
-FORMAT = 1
+FORMAT = 2
 BUCKET_DOCUMENTS = 64
 """A bucket of more documents is split in two."""
 
@@ -111,6 +111,14 @@ class Snapshot:
             raise StoreError(
                 f"{where}: {error.strerror}; expected a snapshot; run `hedgerow run` first"
             ) from error
+
+    @property
+    def readable(self) -> bool:
+        """Whether its manifest is there, and of this version."""
+        try:
+            return bool(self.manifest)
+        except StoreError:
+            return False
 
     def part_paths(self, name: str, buckets: Iterable[str] | None = None) -> list[Path]:
         """Return the files of a table, or of some of its buckets."""

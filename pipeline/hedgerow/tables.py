@@ -638,9 +638,75 @@ STATISTICS = Table(
     order=("doc_id", "start", "end"),
     spans=(("start", "end", "text"),),
 )
+_DIGEST = pa.binary(8)
+_TEXTS = pa.list_(STRING)
+
+
+def _struct(**fields: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.struct(list(fields.items())))
+
+
+STATEMENTS = Table(
+    "statements",
+    1,
+    "what the evidence stage needs of a claim, from its own document",
+    (
+        _DOC,
+        _CLAIM,
+        _vocabulary("stance", STANCES, "The side that the claim takes."),
+        Column("subject_key", STRING, "The subject's name, normalised."),
+        _probability("exactness", "How sure it is that the claim is about that subject."),
+        Column("of_evidence", pa.bool_(), "A doubt whose subject is the evidence itself."),
+        Column(
+            "outcomes",
+            _struct(text=STRING, kb_id=STRING, key=STRING, denied=pa.bool_()),
+            "Each outcome: its name, also normalised, and whether its clause denies.",
+        ),
+        Column("approval", pa.bool_(), "A regulatory claim about approval."),
+        _optional("narrow", "The narrow outcome that its text names."),
+        Column(
+            "mentions",
+            _struct(place=STRING, text=STRING, kb_id=STRING, key=STRING),
+            "Each disease named in its population, outcome or text.",
+        ),
+        _optional("population_group", "The group of people, such as healthy people."),
+        Column("population_words", _TEXTS, "Words that say which people."),
+        _optional("species", "human, animal or cells."),
+        _optional("place", "Where an approval holds."),
+        Column("cited", _TEXTS, "Keys of the works that it cites, in order."),
+        _optional("study_key", "The named study, normalised."),
+        Column("study_alone", pa.bool_(), "That name alone tells the study from all others."),
+        Column("numbers", _struct(measure=STRING, text=STRING), "Doses, durations, ages, as said."),
+        _optional("null_interval", "All its intervals hold the value of no effect.", pa.bool_()),
+        Column("measured", pa.bool_(), "It reports a P value or confidence interval."),
+        Column("clear", pa.bool_(), "Its words say which side it takes."),
+        Column("denies", pa.bool_(), "Its words deny something."),
+        Column("text_key", _DIGEST, "Digest of its folded text: copies have the same."),
+        Column("bands", pa.list_(pa.int64()), "MinHash signature of its text, one key a band."),
+        Column("digest", _DIGEST, "Of the claim and of this row."),
+    ),
+    key=("claim_id",),
+    order=("doc_id", "claim_id"),
+    internal=True,
+)
+WORKS = Table(
+    "works",
+    1,
+    "what tells that entries of two reference lists are one work",
+    (
+        _DOC,
+        Column("reference_id", STRING, "The entry.", refers="references.reference_id"),
+        Column("keys", _TEXTS, "Its identifiers and title, each in one spelling."),
+        Column("trials", _TEXTS, "Trials that it names."),
+        Column("review", pa.bool_(), "It is a systematic review."),
+    ),
+    key=("reference_id",),
+    order=("doc_id", "reference_id"),
+    internal=True,
+)
 EVIDENCE_MAP = Table(
     "evidence_map",
-    1,
+    2,
     "a subject and an outcome",
     (
         _id("cell_id", "hash(subject key, axis, outcome key)."),
@@ -664,6 +730,7 @@ EVIDENCE_MAP = Table(
         _vocabulary("agreement", AGREEMENTS, "Whether the claims agree."),
         Column("favourable", STRING, "Interests that claim a benefit, with counts."),
         Column("unfavourable", STRING, "Interests that claim harm or no effect, with counts."),
+        Column("digest", _DIGEST, "Of all that the row, its claims and conflicts are made from."),
     ),
     key=("cell_id",),
     order=("subject", "outcome", "cell_id"),
@@ -697,29 +764,41 @@ _SIDES = tuple(
         _vocabulary(f"evidence_{side}", EVIDENCE, f"Evidence that the {word} claim names."),
     )
 )
+_PAIR = (
+    _id("conflict_id", "hash(both claim ids, kind)."),
+    _vocabulary("kind", CONFLICT_KINDS, "What they disagree in."),
+    Column("cell_id", STRING, "Their subject and outcome.", refers="evidence_map.cell_id"),
+    Column("subject", STRING, "The subject."),
+    Column("outcome", STRING, "The outcome."),
+    *_SIDES,
+    Column("aligns", STRING, "What the two have in common."),
+    Column("differs", STRING, "What differs between them, which may explain it."),
+    Column(
+        "explained",
+        pa.bool_(),
+        "Populations, places, doses or times differ: perhaps no contradiction at all.",
+    ),
+    Column("score", FLOAT, "How worth reading the pair is by itself; rank also spreads.", low=0),
+)
+CANDIDATES = Table(
+    "candidates",
+    1,
+    "two claims that disagree, in a cell of the evidence map",
+    (
+        *_PAIR,
+        Column("copy_a", STRING, "Least id of the claims that copy the first claim's sentence."),
+        Column("copy_b", STRING, "Least id of the claims that copy the second claim's sentence."),
+    ),
+    key=("cell_id", "conflict_id"),
+    order=("cell_id", "conflict_id"),
+    per_document=False,
+    internal=True,
+)
 CONFLICTS = Table(
     "conflicts",
     1,
     "two claims that disagree",
-    (
-        _id("conflict_id", "hash(both claim ids, kind)."),
-        Column("rank", INT, "1 is the most worth reading.", low=1),
-        _vocabulary("kind", CONFLICT_KINDS, "What they disagree in."),
-        Column("cell_id", STRING, "Their subject and outcome.", refers="evidence_map.cell_id"),
-        Column("subject", STRING, "The subject."),
-        Column("outcome", STRING, "The outcome."),
-        *_SIDES,
-        Column("aligns", STRING, "What the two have in common."),
-        Column("differs", STRING, "What differs between them, which may explain it."),
-        Column(
-            "explained",
-            pa.bool_(),
-            "Populations, places, doses or times differ: perhaps no contradiction at all.",
-        ),
-        Column(
-            "score", FLOAT, "How worth reading the pair is by itself; rank also spreads.", low=0
-        ),
-    ),
+    (_PAIR[0], Column("rank", INT, "1 is the most worth reading.", low=1), *_PAIR[1:]),
     key=("conflict_id",),
     order=("rank",),
     per_document=False,
@@ -744,7 +823,7 @@ CHANGES_TABLE = Table(
 )
 RUNS = Table(
     "runs",
-    1,
+    2,
     "a run that wrote a snapshot",
     (
         _id("run_id", "The snapshot's name."),
@@ -774,6 +853,7 @@ RUNS = Table(
                 "cues",
                 "certainty",
                 "claims",
+                "statements",
                 "evidence",
             )
         ),
@@ -837,8 +917,11 @@ TABLES: Mapping[str, Table] = {
         CLAIM_CUES,
         CITATIONS,
         STATISTICS,
+        STATEMENTS,
+        WORKS,
         EVIDENCE_MAP,
         EVIDENCE_CLAIMS,
+        CANDIDATES,
         CONFLICTS,
         CHANGES_TABLE,
         RUNS,

@@ -1,57 +1,115 @@
-"""The tables `evidence_map`, `evidence_claims` and `conflicts` of a whole corpus."""
+"""The tables of the evidence stage over a whole corpus, computed anew only where cells changed.
+
+A cell of the map carries a digest of all that its row, its claims and its conflicts are made from.
+Where the snapshot before has the same cell with the same digest, its rows are taken from there.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hedgerow import tables as contract
-from hedgerow.evidence.conflicts import PAIRS_PER_CELL, Conflict, find
+from hedgerow.evidence.conflicts import PAIRS_PER_CELL, Candidate, Conflict, Member, in_cell, ranked
 from hedgerow.evidence.names import shipped
-from hedgerow.evidence.statements import Place, Statement, read
+from hedgerow.evidence.placing import Placed, Statement, place, statements
 
 _FOR = frozenset({"benefit"})
 _AGAINST = frozenset({"harm", "no_effect"})
 _FIRM = frozenset({"certain", "probable"})
+_BY_CELL = ("evidence_map", "evidence_claims", "candidates")
+"""Tables whose rows depend on one cell each."""
 
 
 def build(tables: Mapping[str, pa.Table], *, per_cell: int = PAIRS_PER_CELL) -> dict[str, pa.Table]:
-    """Return the tables `evidence_map`, `evidence_claims` and `conflicts` of a whole corpus.
+    """Return the tables `evidence_map`, `evidence_claims`, `candidates` and `conflicts`.
 
-    tables: the stage's inputs, each with the rows of all documents in any order.
+    tables: claims, statements and works of all documents in any order; and, where there are such,
+        "previous evidence_map", "previous evidence_claims" and "previous candidates", made by the
+        same code, rules and settings.
     per_cell: the most pairs kept for one subject and outcome.
     """
-    cells: defaultdict[str, list[tuple[Statement, Place]]] = defaultdict(list)
-    for statement in read(tables, shipped()):
-        for place in statement.cells:
-            cells[place.cell_id].append((statement, place))
-    ranked = find(cells, per_cell)
-    return {
-        "evidence_map": contract.conform(
-            "evidence_map",
-            contract.from_rows("evidence_map", (_cell_row(cells[c]) for c in sorted(cells))),
-        ),
-        "evidence_claims": contract.conform(
-            "evidence_claims",
-            contract.from_rows(
-                "evidence_claims",
-                (_claim_row(cell_id, s) for cell_id in sorted(cells) for s, _ in cells[cell_id]),
-            ),
-        ),
-        "conflicts": contract.conform(
-            "conflicts",
-            contract.from_rows(
-                "conflicts",
-                (_conflict_row(conflict, rank) for rank, conflict in enumerate(ranked, start=1)),
-            ),
-        ),
-    }
+    cells = _cells(place(tables, shipped()))
+    digests = {cell_id: _digest(members) for cell_id, members in cells.items()}
+    before = _before(tables)
+    same = {cell_id for cell_id, digest in digests.items() if before.get(cell_id) == digest}
+    changed = {cell_id: cells[cell_id] for cell_id in sorted(cells.keys() - same)}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _BY_CELL}
+    for cell_id, members in _statements(changed, tables["claims"]):
+        found["evidence_map"].append({"digest": digests[cell_id], **_cell_row(members)})
+        found["evidence_claims"] += [_claim_row(cell_id, s) for s, _ in members]
+        found["candidates"] += [_candidate_row(c) for c in in_cell(members, per_cell)]
+    kept = pa.array(sorted(same), pa.string())
+    outputs = {}
+    for name in _BY_CELL:
+        rows = contract.from_rows(name, found[name])
+        old = tables.get(f"previous {name}")
+        if old is not None:
+            rows = contract.concat(
+                name, [rows, old.filter(pc.is_in(old.column("cell_id"), value_set=kept))]
+            )
+        outputs[name] = contract.conform(name, rows)
+    outputs["conflicts"] = _ranked(outputs["candidates"])
+    return outputs
 
 
-def _cell_row(members: Sequence[tuple[Statement, Place]]) -> dict[str, Any]:
+Places = dict[str, list[tuple[Placed, int]]]
+"""Cell id -> its claims, each with the position of the cell among the claim's."""
+
+
+def _cells(placed: Iterable[Placed]) -> Places:
+    cells: defaultdict[str, list[tuple[Placed, int]]] = defaultdict(list)
+    for one in placed:
+        for at, cell in enumerate(one.cells):
+            cells[cell.cell_id].append((one, at))
+    return dict(cells)
+
+
+def _digest(members: Iterable[tuple[Placed, int]]) -> bytes:
+    return blake2b(b"".join(one.digest for one, _ in members), digest_size=8).digest()
+
+
+def _before(tables: Mapping[str, pa.Table]) -> dict[str, bytes]:
+    """Return the digests of the cells of the snapshot before."""
+    old = tables.get("previous evidence_map")
+    if old is None:
+        return {}
+    columns = (old.column(name).to_pylist() for name in ("cell_id", "digest"))
+    return dict(zip(*columns, strict=True))
+
+
+def _statements(cells: Places, claims: pa.Table) -> Iterator[tuple[str, list[Member]]]:
+    """Yield each cell's statements with their place there, in the order of their ids."""
+    placed = {one.row["claim_id"]: one for members in cells.values() for one, _ in members}
+    known = {s.claim_id: s for s in statements(list(placed.values()), claims, shipped())}
+    for cell_id, members in cells.items():
+        yield cell_id, [(known[one.row["claim_id"]], one.cells[at]) for one, at in members]
+
+
+def _ranked(candidates: pa.Table) -> pa.Table:
+    """Return the table `conflicts`: the candidates of all cells in the order of their rank."""
+    names = ("score", "conflict_id", "cell_id", "copy_a", "copy_b", "doc_a", "doc_b")
+    columns = (candidates.column(name).to_pylist() for name in names)
+    order = ranked(
+        [
+            Candidate(score, conflict_id, cell_id, (copy_a, copy_b), (doc_a, doc_b))
+            for score, conflict_id, cell_id, copy_a, copy_b, doc_a, doc_b in zip(
+                *columns, strict=True
+            )
+        ]
+    )
+    rows = candidates.take(pa.array(order, pa.int64())).drop(["copy_a", "copy_b"])
+    rows = rows.append_column("rank", pa.array(range(1, len(order) + 1), pa.int32()))
+    names_of = [column.name for column in contract.CONFLICTS.columns]
+    return contract.conform("conflicts", rows.select(names_of).cast(contract.CONFLICTS.schema))
+
+
+def _cell_row(members: Sequence[Member]) -> dict[str, Any]:
     statements = [statement for statement, _ in members]
     place = members[0][1]
     directions = Counter(_direction(s) for s in statements)
@@ -126,10 +184,9 @@ def _interests(statements: Iterable[Statement]) -> str:
     return ", ".join(f"{interest} {count}" for interest, count in ranked)
 
 
-def _conflict_row(conflict: Conflict, rank: int) -> dict[str, Any]:
+def _candidate_row(conflict: Conflict) -> dict[str, Any]:
     row: dict[str, Any] = {
         "conflict_id": conflict.conflict_id,
-        "rank": rank,
         "kind": conflict.kind,
         "cell_id": conflict.cell.cell_id,
         "subject": conflict.cell.subject.name,
@@ -142,6 +199,7 @@ def _conflict_row(conflict: Conflict, rank: int) -> dict[str, Any]:
     for side, statement in (("a", conflict.first), ("b", conflict.second)):
         row |= {
             f"claim_{side}": statement.claim_id,
+            f"copy_{side}": statement.copy_of,
             f"quote_{side}": statement.text,
             f"doc_{side}": statement.doc_id,
             f"publisher_{side}": statement.publisher,

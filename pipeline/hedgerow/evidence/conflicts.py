@@ -30,11 +30,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from hedgerow.evidence.statements import Place, Statement
+from hedgerow.evidence.placing import Place, Statement
 from hedgerow.ids import make_id
 from hedgerow.nlp.phrases import split_words
 
@@ -207,7 +208,7 @@ def compare(first: Statement, second: Statement, cell: Place) -> _Comparison:
         explained = explained or bool(first.place and second.place)
     elif first.place and first.place == second.place:
         aligns.append(f"place {first.place}")
-    numbers, others = dict(first.context_numbers), dict(second.context_numbers)
+    numbers, others = first.numbers, second.numbers
     for measure in sorted(set(numbers) & set(others)):
         if numbers[measure] == others[measure]:
             aligns.append(f"{measure} {', '.join(numbers[measure])}")
@@ -381,24 +382,54 @@ def _sources(first: Statement, second: Statement) -> float:
     return factor * 0.9 if first.studies & second.studies else factor
 
 
-def find(cells: Mapping[str, Sequence[tuple[Statement, Place]]], per_cell: int) -> list[Conflict]:
-    """Return the conflicts of all cells, ranked, at most `per_cell` in a cell.
+class Candidate(NamedTuple):
+    """What ranking needs of a conflict: its place among the others, and whom it is about.
 
-    cells: cell id -> its statements with their place there. In each cell only the `per_cell`
-    statements of highest standing for each stance and certainty are paired, so that a cell of n
-    statements costs n log n. The same pair is kept once, where it scores highest.
+    copies: of both claims, the ids that stand for all their copies. sources: both documents.
     """
-    best: dict[str, Conflict] = {}
-    for cell_id in sorted(cells):
-        for conflict in _spread(_of_cell(cells[cell_id], per_cell), per_cell):
-            known = best.get(conflict.conflict_id)
-            if known is None or _order(conflict) < _order(known):
-                best[conflict.conflict_id] = conflict
-    return _spread(best.values(), len(best))
+
+    score: float
+    conflict_id: str
+    cell_id: str
+    copies: tuple[str, str]
+    sources: tuple[str, str]
 
 
-def _of_cell(members: Sequence[tuple[Statement, Place]], per_cell: int) -> list[Conflict]:
-    sides: defaultdict[tuple[str, bool], list[tuple[Statement, Place]]] = defaultdict(list)
+def in_cell(members: Sequence[Member], per_cell: int) -> list[Conflict]:
+    """Return the conflicts of one cell that are most worth reading, at most `per_cell`.
+
+    Only the `per_cell` statements of highest standing for each stance and certainty are paired,
+    so that a cell of n statements costs n log n.
+    """
+    found = _of_cell(members, per_cell)
+    candidates = [
+        Candidate(
+            c.score,
+            c.conflict_id,
+            c.cell.cell_id,
+            (c.first.copy_of, c.second.copy_of),
+            (c.first.doc_id, c.second.doc_id),
+        )
+        for c in found
+    ]
+    return [found[at] for at in _spread(candidates, range(len(candidates)), per_cell)]
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[int]:
+    """Return the positions of the conflicts of all cells, the most worth reading first.
+
+    A pair that disagrees in several cells is kept where it scores highest.
+    """
+    best: dict[str, int] = {}
+    for at, candidate in enumerate(candidates):
+        known = best.get(candidate.conflict_id)
+        if known is None or _order(candidate) < _order(candidates[known]):
+            best[candidate.conflict_id] = at
+    return _spread(candidates, best.values(), len(best))
+
+
+def _of_cell(members: Sequence[Member], per_cell: int) -> list[Conflict]:
+    sides: defaultdict[tuple[str, bool], list[Member]] = defaultdict(list)
     for statement, place in members:
         if statement.stance in _FAVOUR:
             sides[statement.stance, statement.certainty in _OPEN].append((statement, place))
@@ -418,54 +449,45 @@ def _of_cell(members: Sequence[tuple[Statement, Place]], per_cell: int) -> list[
     return found
 
 
-def _worth(member: tuple[Statement, Place]) -> tuple[float, str]:
+def _worth(member: Member) -> tuple[float, str]:
     statement, place = member
     standing = _standing(statement, "direction", asserting=True) * _borne_out(statement, place)
     return (-standing * place.exactness * _readable(statement), statement.claim_id)
 
 
-def _order(conflict: Conflict) -> tuple[float, str, str]:
-    return (-conflict.score, conflict.conflict_id, conflict.cell.cell_id)
+def _order(candidate: Candidate) -> tuple[float, str, str]:
+    return (-candidate.score, candidate.conflict_id, candidate.cell_id)
 
 
-def _sources_key(conflict: Conflict) -> tuple[str, ...]:
-    return ("sources", *sorted((conflict.first.doc_id, conflict.second.doc_id)))
-
-
-def _spread(conflicts: Iterable[Conflict], most: int) -> list[Conflict]:
-    """Return the best conflicts, each score lowered for what the ones before have shown.
+def _spread(candidates: Sequence[Candidate], among: Iterable[int], most: int) -> list[int]:
+    """Return the positions of the best, each score lowered for what the ones before have shown.
 
     A score only falls as others are taken, so the head of the heap is re-scored until it stays
     in front (lazy greedy selection, Minoux 1978).
     """
-    taken: Counter[tuple[str, ...]] = Counter()
-
-    def lowered(conflict: Conflict) -> float:
-        first, second = conflict.first, conflict.second
-        claims = taken["claim", first.copy_of] + taken["claim", second.copy_of]
-        sources = taken[_sources_key(conflict)]
-        return round(
-            conflict.score
-            * _CLAIM_SHARE**claims
-            * _SOURCE_SHARE**sources
-            * _CELL_SHARE ** taken["cell", conflict.cell.cell_id],
+    claims: Counter[str] = Counter()
+    sources: Counter[tuple[str, ...]] = Counter()
+    cells: Counter[str] = Counter()
+    queue = [(*_order(candidates[at]), at) for at in among]
+    heapq.heapify(queue)
+    chosen: list[int] = []
+    while queue and len(chosen) < most:
+        before, conflict_id, cell_id, at = heapq.heappop(queue)
+        candidate = candidates[at]
+        one, two = candidate.copies
+        pages = tuple(sorted(candidate.sources))
+        now = -round(
+            candidate.score
+            * _CLAIM_SHARE ** (claims[one] + claims[two])
+            * _SOURCE_SHARE ** sources[pages]
+            * _CELL_SHARE ** cells[cell_id],
             _DIGITS,
         )
-
-    pool = list(conflicts)
-    queue = [(*_order(conflict), at) for at, conflict in enumerate(pool)]
-    heapq.heapify(queue)
-    ranked: list[Conflict] = []
-    while queue and len(ranked) < most:
-        before, conflict_id, cell_id, at = heapq.heappop(queue)
-        conflict = pool[at]
-        now = -lowered(conflict)
         if now > before:
             heapq.heappush(queue, (now, conflict_id, cell_id, at))
             continue
-        ranked.append(conflict)
-        for claim in (conflict.first, conflict.second):
-            taken["claim", claim.copy_of] += 1
-        taken[_sources_key(conflict)] += 1
-        taken["cell", conflict.cell.cell_id] += 1
-    return ranked
+        chosen.append(at)
+        claims.update(candidate.copies)
+        sources[pages] += 1
+        cells[cell_id] += 1
+    return chosen

@@ -127,15 +127,18 @@ class Names:
             self._exact: dict[str, Concept] = {}
             self._within: dict[tuple[str, ...], Concept] = {}
             self._by_id: dict[str, Concept] = {}
+            self._concepts: dict[str, Concept] = {}
+            self._groups = {group.id: group for group in self.conditions}
             for entry in data["concept"]:
                 self._add_concept(entry)
         except (KeyError, re.error) as error:
             raise ResourceError(f"names file: found {error}; expected a whole rule") from error
         self._longest = max(map(len, self._within), default=0)
+        self._openings = {words[0] for words in self._within if words}
 
     def _add_concept(self, entry: Mapping[str, Any]) -> None:
         broad, bad = entry.get("broad", False), entry.get("bad", False)
-        concept = Concept(entry["id"], entry["name"], broad, bad)
+        concept = self._concepts[entry["id"]] = Concept(entry["id"], entry["name"], broad, bad)
         for name in entry["exact"]:
             self._exact[self.fold(name)] = concept
             self._exact.setdefault(self.key(name, "outcome"), concept)
@@ -175,6 +178,14 @@ class Names:
         """Return the concept that has this very name."""
         return self._exact.get(key)
 
+    def concept(self, concept_id: str) -> Concept:
+        """Return the concept of this id."""
+        return self._concepts[concept_id]
+
+    def group(self, group_id: str) -> Pattern:
+        """Return the group of people of this id."""
+        return self._groups[group_id]
+
     def of_id(self, kb_id: str) -> Concept | None:
         """Return the concept that has this knowledge-base id."""
         return self._by_id.get(kb_id)
@@ -185,8 +196,9 @@ class Names:
         narrow: pass over broad concepts.
         """
         words = tuple(key.split())
+        starts = [at for at, word in enumerate(words) if word in self._openings]
         for size in range(min(self._longest, len(words)), 0, -1):
-            for at in range(len(words) - size + 1):
+            for at in starts:
                 concept = self._within.get(words[at : at + size])
                 if concept is not None and not (narrow and concept.broad):
                     return concept
@@ -298,47 +310,36 @@ class Resolver:
     """Puts names of one axis together, knowing all the names of a corpus.
 
     Linked ids come first, then the knowledge-base id that the same name has elsewhere, then
-    concepts, then the normalised name. The order of `pairs` does not matter.
+    concepts, then the normalised name. The order of `mentions` does not matter.
 
-    pairs: every (name, knowledge-base id or None) of the corpus.
+    mentions: every (name, knowledge-base id or None, `Names.key` of the name) of the corpus.
     """
 
     names: Names
     axis: str
-    pairs: Iterable[tuple[str, str | None]]
+    mentions: Iterable[tuple[str, str | None, str]]
     _cache: dict[tuple[str, str | None], Meeting | None] = field(default_factory=dict)
 
     @cached_property
-    def _counts(self) -> Counter[tuple[str, str | None]]:
-        return Counter(self.pairs)
+    def _counts(self) -> Counter[tuple[str, str | None, str]]:
+        return Counter(self.mentions)
 
     @cached_property
     def _keys(self) -> dict[str, str]:
-        return {text: self.names.key(text, self.axis) for text in {t for t, _ in self._counts}}
+        return {text: key for text, _, key in self._counts}
 
     @cached_property
     def _id_of_key(self) -> dict[str, str]:
-        votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for (text, kb_id), count in self._counts.items():
-            if kb_id:
-                votes[self._keys[text]][kb_id] += count
-        return {key: commonest(ids) for key, ids in votes.items()}
+        return _elected((key, kb_id, n) for (_, kb_id, key), n in self._counts.items() if kb_id)
 
     @cached_property
     def _key_of_id(self) -> dict[str, str]:
-        votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for (text, kb_id), count in self._counts.items():
-            if kb_id:
-                votes[kb_id][self._keys[text]] += count
-        return {kb_id: commonest(keys) for kb_id, keys in votes.items()}
+        return _elected((kb_id, key, n) for (_, kb_id, key), n in self._counts.items() if kb_id)
 
     @cached_property
     def _surface(self) -> dict[str, str]:
         """The commonest spelling of each key."""
-        votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for (text, _), count in self._counts.items():
-            votes[self._keys[text]][text] += count
-        return {key: commonest(texts) for key, texts in votes.items()}
+        return _elected((key, text, n) for (text, _, key), n in self._counts.items())
 
     def resolve(self, text: str, kb_id: str | None) -> Meeting | None:
         """Return where the name is put; None for a name without words."""
@@ -372,6 +373,14 @@ class Resolver:
             or self.names.within(key)
             or self.names.exact(self._key_of_id[kb_id])
         )
+
+
+def _elected(votes: Iterable[tuple[str, str, int]]) -> dict[str, str]:
+    """Return item -> its commonest value; votes: (item, value, number)."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for item, value, number in votes:
+        counts[item][value] += number
+    return {item: commonest(values) for item, values in counts.items()}
 
 
 def commonest(votes: Counter[str]) -> str:

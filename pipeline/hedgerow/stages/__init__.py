@@ -13,6 +13,7 @@ from hedgerow.stages import (
     entities,
     evidence,
     sentences,
+    statements,
 )
 from hedgerow.stages.base import Stage, Tables
 
@@ -35,6 +36,7 @@ STAGES = _ordered(
         cues.STAGE,
         certainty.STAGE,
         claims.STAGE,
+        statements.STAGE,
         evidence.STAGE,
     )
 )

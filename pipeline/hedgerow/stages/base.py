@@ -24,7 +24,9 @@ class Stage:
     uses: what else its rows depend on, of "source settings", "model", "lexicon",
         "knowledge base", "settings" and "dependencies".
     run: takes the input tables of one batch of documents and the loaded resources; returns the
-        output tables, each with its declared schema.
+        output tables, each with its declared schema. A stage that looks across documents gets
+        whole tables, and with them its own outputs of the snapshot before ("previous NAME") where
+        the same code, rules and settings wrote them.
     """
 
     name: str

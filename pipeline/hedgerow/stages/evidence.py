@@ -1,6 +1,7 @@
 """evidence: the map of claims by subject and outcome, and the pairs that disagree.
 
-The one stage that looks across documents. It takes whole tables, and their order never matters.
+The one stage that looks across documents. It takes whole tables, and their order never matters;
+rows of cells that nothing has changed are taken from the snapshot before.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ def _run(tables: Tables, resources: Resources) -> dict[str, pa.Table]:
 
 STAGE = Stage(
     name="evidence",
-    version=2,
-    inputs=("claims", "claim_outcomes", "claim_references", "references", "statistics", "entities"),
-    outputs=("evidence_map", "evidence_claims", "conflicts"),
+    version=3,
+    inputs=("claims", "statements", "works"),
+    outputs=("evidence_map", "evidence_claims", "candidates", "conflicts"),
     uses=("lexicon", "settings", "dependencies"),
     run=_run,
 )
