@@ -24,6 +24,7 @@ from hedgerow.nlp.annotator import (
     decode_tags,
     find_scope,
     resolve,
+    words_of,
 )
 from hedgerow.nlp.features import NameList, name_form, normal_form, spans_of, word_shape
 from hedgerow.nlp.tokenizer import make_tokenizer
@@ -126,15 +127,16 @@ def test_batch_size_never_changes_a_unit(nlp: Language) -> None:
     annotator = get_annotator(nlp)
     docs = [nlp.tokenizer(" ".join(TEXTS[i % 4 :])) for i in range(30)]
     docs += [nlp.tokenizer(text) for text in TEXTS]
-    alone = [annotator.annotate([doc])[0] for doc in docs]
+    units = [words_of(doc) for doc in docs]
+    alone = [annotator.annotate([unit])[0] for unit in units]
     for size in (2, 7, len(docs)):
         batched: list[UnitAnnotation] = []
         for first in range(0, len(docs), size):
-            batched.extend(annotator.annotate(docs[first : first + size]))
+            batched.extend(annotator.annotate(units[first : first + size]))
         assert all(map(same, alone, batched)), size
     fresh = get_annotator(make_pipeline())  # with nothing in its caches
     fresh.from_bytes(annotator.to_bytes())
-    assert all(map(same, alone, fresh.annotate(docs[::-1])[::-1]))
+    assert all(map(same, alone, fresh.annotate(units[::-1])[::-1]))
 
 
 def test_training_and_prediction_compute_the_same(nlp: Language) -> None:
@@ -143,9 +145,9 @@ def test_training_and_prediction_compute_the_same(nlp: Language) -> None:
     empty = NameList.build([])  # training leaves the names out now and then
     annotator.model.set_param("name_keys", empty.keys)  # type: ignore[arg-type]
     annotator.model.set_param("name_values", empty.values)  # type: ignore[arg-type]
-    docs = [nlp.tokenizer(text) for text in TEXTS]
-    learning, _ = annotator.model.begin_update(docs)
-    scores = annotator.score_units(docs)
+    units = [words_of(nlp.tokenizer(text)) for text in TEXTS]
+    scores = annotator.score_units(units)
+    learning, _ = annotator.model.begin_update(units)
     np.testing.assert_allclose(learning.tokens, scores.tokens, atol=1e-4)
     np.testing.assert_allclose(learning.units, scores.units, atol=1e-4)
 
@@ -153,7 +155,7 @@ def test_training_and_prediction_compute_the_same(nlp: Language) -> None:
 def test_empty_units_have_no_spans(nlp: Language) -> None:
     """A unit without tokens is answered in its place, with equal class probabilities."""
     annotator = get_annotator(nlp)
-    first, empty, last = annotator.annotate([nlp.tokenizer(text) for text in ("a b", "", "c")])
+    first, empty, last = annotator.annotate([["a", "b"], [], ["c"]])
     assert empty.spans == ()
     assert empty.units["polarity"].tolist() == [0.5, 0.5]
     assert len(first.cues["HEDGE"]) == 2
@@ -163,7 +165,7 @@ def test_empty_units_have_no_spans(nlp: Language) -> None:
 def test_probabilities_are_shaped_by_tokens_and_classes(nlp: Language) -> None:
     """Every head answers, with one number a token or a class that sums up to one."""
     doc = nlp.tokenizer(TEXTS[1])
-    (annotation,) = get_annotator(nlp).annotate([doc])
+    (annotation,) = get_annotator(nlp).annotate([words_of(doc)])
     for scores in (*annotation.cues.values(), *annotation.scopes.values()):
         assert scores.shape == (len(doc),)
         assert ((scores >= 0) & (scores <= 1)).all()
@@ -186,7 +188,7 @@ def test_what_a_corpus_does_not_annotate_gets_no_gradient(nlp: Language) -> None
     annotator = get_annotator(nlp)
     doc = nlp.tokenizer(TEXTS[0])
     targets = Targets.build(len(doc), spans={"CHEMICAL": [(0, 1)]}, units={"polarity": "affirmed"})
-    scores = annotator.score_units([doc])
+    scores = annotator.score_units([words_of(doc)])
     loss, gradient = annotator.get_loss([targets], scores)
     assert loss > 0
     column = 5 * TAG_LABELS.index("CHEMICAL")
@@ -241,7 +243,7 @@ def test_a_small_set_is_learnt(nlp: Language) -> None:
     optimizer = Adam(0.01)
     for _ in range(80):
         annotator.update(examples, sgd=optimizer)
-    first, second = annotator.annotate(docs)
+    first, second = annotator.annotate([words_of(doc) for doc in docs])
     found = {(span.label, span.token_start, span.token_end) for span in first.spans}
     assert {("CHEMICAL", 0, 1), ("DISEASE", 3, 4), ("HEDGE", 4, 5)} <= found
     assert not [span for span in second.spans if span.label == "HEDGE"]
@@ -262,7 +264,8 @@ def test_a_saved_pipeline_answers_the_same(nlp: Language, tmp_path: Path, way: s
         other = make_pipeline().from_bytes(nlp.to_bytes())
     docs, others = ([pipe.tokenizer(text) for text in TEXTS] for pipe in (nlp, other))
     assert [doc.text for doc in docs] == [doc.text for doc in others]
-    assert all(map(same, get_annotator(nlp).annotate(docs), get_annotator(other).annotate(others)))
+    units = [words_of(doc) for doc in docs]
+    assert all(map(same, get_annotator(nlp).annotate(units), get_annotator(other).annotate(units)))
 
 
 def test_weights_for_other_labels_are_refused(nlp: Language, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hedgerow.nlp.classifier import (
     OUTPUTS,
     SLICES,
     TASKS,
+    KeyIndex,
     UnitClassifier,
     decide,
     feature_matrix,
@@ -201,40 +202,62 @@ def test_any_text_has_features(text: str) -> None:
 def test_a_matrix_row_does_not_depend_on_the_other_rows() -> None:
     classifier = small_classifier()
     rows = document_features(document())
-    whole = feature_matrix(rows, classifier.keys, classifier.scales) @ classifier.weights
+    index = KeyIndex(classifier.keys)
+    whole = feature_matrix(rows, index, classifier.scales) @ classifier.weights
     for i, row in enumerate(rows):
-        one = feature_matrix([row], classifier.keys, classifier.scales) @ classifier.weights
+        one = feature_matrix([row], index, classifier.scales) @ classifier.weights
         assert np.array_equal(one[0], whole[i])
 
 
 def test_an_empty_document_and_unknown_words_are_fine() -> None:
     classifier = small_classifier()
-    assert classifier.classify([]) == []
-    (found,) = classifier.classify([Unit("Zxqv wkjh")])
-    assert 0.0 <= found.confidence <= 1.0
-    assert 0.0 <= found.certainty_score <= 1.0
+    assert classifier.classify([]).confidence == classifier.classify([[]]).confidence == []
+    found = classifier.classify([[Unit("Zxqv wkjh")]])
+    assert 0.0 <= found.confidence[0] <= 1.0
+    assert 0.0 <= found.certainty_score[0] <= 1.0
 
 
 @pytest.mark.parametrize("with_heads", [False, True])
 def test_probabilities_sum_to_one_and_labels_are_consistent(with_heads: bool) -> None:
     units = document()
     given = heads(len(units)) if with_heads else None
-    for found in small_classifier().classify(units, given):
-        for task, p in found.probabilities.items():
-            assert sum(p) == pytest.approx(1.0, abs=2e-3), task
-        directed = found.classes["claim_type"] in ("efficacy", "safety", "mechanism")
-        assert directed is (found.classes["direction"] != "none")
+    found = small_classifier().classify([units], given)
+    for task, p in found.probabilities.items():
+        assert p.sum(axis=1) == pytest.approx(1.0, abs=2e-3), task
+    for kind, direction in zip(
+        found.classes["claim_type"], found.classes["direction"], strict=True
+    ):
+        assert (kind in ("efficacy", "safety", "mechanism")) is (direction != "none")
+
+
+def test_documents_together_get_what_each_gets_alone() -> None:
+    classifier = small_classifier()
+    pages = [document(), [Unit("Zxqv wkjh")], [], document()[:2]]
+    together = classifier.classify(pages)
+    alone = [classifier.classify([page]) for page in pages]
+    assert together.confidence == [p for found in alone for p in found.confidence]
+    for task, labels in together.classes.items():
+        assert labels == [label for found in alone for label in found.classes[task]]
+        rows = np.concatenate([found.probabilities[task] for found in alone])
+        assert np.array_equal(together.probabilities[task], rows)
+
+
+def test_known_hashes_are_found_and_others_are_not() -> None:
+    keys = np.unique(np.random.default_rng(0).integers(0, 2**63, 1000).astype(np.uint64))
+    others = np.asarray([0, 2**64 - 1, int(keys[0]) + 2**40], np.uint64)
+    at, place = KeyIndex(keys).find(np.concatenate([others, keys[::3], others]))
+    assert at.tolist() == list(range(3, 3 + len(keys[::3])))
+    assert np.array_equal(keys[place], keys[::3])
+    assert len(KeyIndex(keys[:0]).find(keys)[0]) == 0
 
 
 def test_type_and_direction_are_decided_together() -> None:
-    p = {task: np.full(len(classes), 1.0 / len(classes)) for task, classes in TASKS.items()}
-    p["claim_type"] = np.asarray([0.30, 0, 0, 0, 0, 0, 0, 0, 0.35])
-    p["direction"] = np.asarray([0.2, 0.8, 0, 0, 0, 0])
+    p = {task: np.full((2, len(classes)), 1.0 / len(classes)) for task, classes in TASKS.items()}
+    p["claim_type"] = np.asarray([[0.30, 0, 0, 0, 0, 0, 0, 0, 0.35]] * 2)
+    p["direction"] = np.asarray([[0.2, 0.8, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0]])
     chosen = decide(p)
-    assert (chosen["claim_type"], chosen["direction"]) == ("efficacy", "benefit")
-    p["direction"] = np.asarray([0.5, 0.5, 0, 0, 0, 0])
-    chosen = decide(p)
-    assert (chosen["claim_type"], chosen["direction"]) == ("background", "none")
+    assert chosen["claim_type"] == ["efficacy", "background"]
+    assert chosen["direction"] == ["benefit", "none"]
 
 
 def test_packed_weights_come_back_within_their_precision() -> None:
@@ -251,10 +274,9 @@ def test_a_saved_classifier_gives_the_same_labels(tmp_path: Path) -> None:
     loaded.save(tmp_path / "again")
     again = UnitClassifier.load(tmp_path / "again")
     units = document()
-    assert again.classify(units) == loaded.classify(units)
-    assert [f.classes["kind"] for f in loaded.classify(units)] == [
-        f.classes["kind"] for f in classifier.classify(units)
-    ]
+    assert again.classify([units]).confidence == loaded.classify([units]).confidence
+    kinds = [c.classify([units]).classes["kind"] for c in (classifier, loaded, again)]
+    assert kinds[0] == kinds[1] == kinds[2]
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -324,7 +346,8 @@ def shipped() -> UnitClassifier:
 
 def classes_of(classifier: UnitClassifier, text: str) -> Mapping[str, str]:
     lines = [("Borage oil", "title"), (text, "paragraph"), ("Read on below.", "paragraph")]
-    return classifier.classify(document(lines))[1].classes
+    found = classifier.classify([document(lines)]).classes
+    return {task: labels[1] for task, labels in found.items()}
 
 
 @pytest.mark.parametrize(
@@ -366,9 +389,8 @@ def test_the_shipped_classifier_knows_plain_cases(
 
 def test_hedges_lower_the_shipped_certainty_score(shipped: UnitClassifier) -> None:
     def score(text: str) -> float:
-        return shipped.classify([Unit(text, cues=find_unit_cues(text, load_cues()))])[
-            0
-        ].certainty_score
+        unit = Unit(text, cues=find_unit_cues(text, load_cues()))
+        return shipped.classify([[unit]]).certainty_score[0]
 
     sure = score("Borage oil reduced itching in most patients.")
     assert sure > score("Borage oil might perhaps reduce itching in some patients.")

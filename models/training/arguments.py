@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from hedgerow.nlp import load_language, ranking
-from hedgerow.nlp.annotator import ENTITY_LABELS
+from hedgerow.nlp.annotator import ENTITY_LABELS, words_of
 from hedgerow.nlp.phrases import PREPOSITIONS, stem
 
 GOLD_KEYS = {"subject": "subject", "outcome": "outcome", "party": "attributed_to"}
@@ -58,7 +58,9 @@ def add_entities(documents: Sequence[list[dict[str, Any]]], model: Path) -> None
     annotator = nlp.get_pipe("hedgerow_annotator")
     for units in documents:
         docs = [nlp.make_doc(u["text"]) for u in units]
-        for unit, doc, found in zip(units, docs, annotator.annotate(docs), strict=True):
+        for unit, doc, found in zip(
+            units, docs, annotator.annotate([words_of(doc) for doc in docs]), strict=True
+        ):
             unit["entities"] = [
                 (
                     doc[s.token_start].idx,

@@ -27,6 +27,7 @@ from hedgerow.nlp.annotator import (
     UnitAnnotation,
     find_scope,
     resolve,
+    words_of,
 )
 
 _BY_FOLDER = {corpus.folder: corpus for corpus in prepare.ENTITY_CORPORA}
@@ -55,7 +56,7 @@ def annotate(units: Iterable[Unit], nlp: Language) -> Iterator[tuple[Unit, Doc, 
     for first in range(0, len(pending), 64):
         part = pending[first : first + 64]
         docs = [nlp.tokenizer(unit.text) for unit in part]
-        yield from zip(part, docs, annotator.annotate(docs), strict=True)
+        yield from zip(part, docs, annotator.annotate([words_of(doc) for doc in docs]), strict=True)
 
 
 def prf(gold: set[Key], found: set[Key]) -> dict[str, float]:

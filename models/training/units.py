@@ -46,6 +46,7 @@ from hedgerow.nlp.classifier import (
     OUTPUTS,
     SLICES,
     TASKS,
+    KeyIndex,
     UnitClassifier,
     blend,
     by_task,
@@ -326,7 +327,7 @@ def out_of_fold(table: Table, folds: Ints, *, seed: int) -> Floats:
         seen = np.flatnonzero(unit_folds != fold)
         held_out = np.flatnonzero(unit_folds == fold)
         keys = known_keys(table.rows, seen)
-        matrix = feature_matrix(table.rows, keys, SCALES)
+        matrix = feature_matrix(table.rows, KeyIndex(keys), SCALES)
         weights, bias = fit_weights(matrix, table.labels, seen, seed=seed)
         raw = matrix[held_out] @ weights + bias
         found[held_out] = one_against_rest(np.asarray(raw[:, :OUTPUTS], dtype=np.float64))
@@ -343,10 +344,10 @@ def figures_of(table: Table, found: Mapping[str, Floats], chosen: Ints) -> dict[
     Type and direction are decided together, as in a run.
     """
     figures = {}
-    decided = [decide({task: p[i] for task, p in found.items()}) for i in chosen]
+    decided = decide({task: p[chosen] for task, p in found.items()})
     for task, classes in TASKS.items():
         gold = table.labels[task][chosen]
-        predicted = np.asarray([classes.index(d[task]) for d in decided])
+        predicted = np.asarray([classes.index(label) for label in decided[task]])
         used = gold >= 0
         confusion = np.zeros((len(classes), len(classes)))
         np.add.at(confusion, (gold[used], predicted[used]), 1)
@@ -397,7 +398,9 @@ def fit_score(
     """
     documents, target = read_rated(data, "train")
     rows = [row for units in documents for row in document_features(units, classifier.clusters)]
-    matrix = feature_matrix(scored_only(rows), classifier.keys, classifier.scales).astype(float)
+    matrix = feature_matrix(scored_only(rows), KeyIndex(classifier.keys), classifier.scales).astype(
+        float
+    )
     certain = np.concatenate([certainty_of(classifier, units) for units in documents])
     random = np.random.default_rng(seed)
     fold = random.integers(0, 10, len(target))
@@ -414,7 +417,7 @@ def fit_score(
     classifier.bias[OUTPUTS] = model.intercept_
     classifier.score[:] = (*final.coef_, final.intercept_)
     test_documents, test_target = read_rated(data, "dev")
-    scores = np.asarray([classifier.classify(units)[0].certainty_score for units in test_documents])
+    scores = np.asarray(classifier.classify(test_documents).certainty_score)
     plain = Ridge(alpha=0.1).fit(certain, target)
     alone = plain.predict(np.concatenate([certainty_of(classifier, u) for u in test_documents]))
     return (
@@ -431,7 +434,7 @@ def certainty_of(classifier: UnitClassifier, units: Sequence[Unit]) -> Floats:
 
 def probabilities_of(classifier: UnitClassifier, units: Sequence[Unit]) -> dict[str, Floats]:
     """Return each task's probabilities of a document's units, without the annotator's."""
-    return by_task(one_against_rest(classifier.outputs(units)[:, :OUTPUTS]))
+    return by_task(one_against_rest(classifier.outputs([units])[:, :OUTPUTS]))
 
 
 # -- blend and calibration ------------------------------------------------------------------------
@@ -503,7 +506,7 @@ def train(data: Path, out: Path, *, seed: int) -> None:
             show(f"  {group}", brief(figures_of(table, held_out, rows)))
 
     keys = known_keys(table.rows, everything)
-    matrix = feature_matrix(table.rows, keys, SCALES)
+    matrix = feature_matrix(table.rows, KeyIndex(keys), SCALES)
     weights, bias = fit_weights(matrix, table.labels, everything, seed=seed)
     classifier = UnitClassifier(
         keys=keys,

@@ -102,6 +102,8 @@ _UNIT_WEIGHT = 2.0  # of a unit's class in the loss; a token's tag weighs 1
 _NAME_DROPOUT = 0.1  # share of training units that do without the name list
 
 Int8s = npt.NDArray[np.int8]
+Units = Sequence[Sequence[str]]
+"""Units of text, each as its tokens' texts: the network needs no more of a `Doc`."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class _Resources:
     mixed_by: Any = None
     generation: int = 0
 
-    def ready(self, model: "Model[list[Doc], Scores]", vocab: Vocab) -> "_Resources":
+    def ready(self, model: "Model[Units, Scores]", vocab: Vocab) -> "_Resources":
         """Return self with the tables made for `vocab`."""
         if self.words is None or self.names is None or self.words.vocab is not vocab:
             self.words = WordTable(vocab)
@@ -244,7 +246,7 @@ def build_model(
     pieces: int,
     dilations: list[int],
     unit_width: int,
-) -> Model[list[Doc], Scores]:
+) -> Model[Units, Scores]:
     """Build the network: word features, dilated convolutions (Strubell et al. 2017), heads.
 
     width: size of a token's vector; embed_width: size of each hashed feature; rows: table rows for
@@ -267,7 +269,7 @@ def build_model(
     token_head: Model[Any, Any] = Linear(n_token, width)
     unit_hidden = Maxout(nO=unit_width, nI=width, nP=pieces, normalize=True, dropout=0.0)
     unit_head: Model[Any, Any] = Linear(n_unit, 2 * unit_width)
-    model: Model[list[Doc], Scores] = Model(
+    model: Model[Units, Scores] = Model(
         "hedgerow_annotator",
         _forward,
         layers=[*hashed, mix, names, *encoder, token_head, unit_hidden, unit_head],
@@ -283,7 +285,7 @@ def build_model(
     return model
 
 
-def initialize_model(model: Model[list[Doc], Scores], vocab: Vocab, names: NameList) -> None:
+def initialize_model(model: Model[Units, Scores], vocab: Vocab, names: NameList) -> None:
     """Allocate the weights for the vectors in `vocab`, and keep `names` with them."""
     size = WordTable(vocab).size
     if size != model.get_dim("vectors"):
@@ -299,14 +301,14 @@ def initialize_model(model: Model[list[Doc], Scores], vocab: Vocab, names: NameL
 
 
 def _forward(
-    model: Model[list[Doc], Scores], docs: list[Doc], is_train: bool
-) -> tuple[Scores, Callable[[Scores], list[Doc]]]:
+    model: Model[Units, Scores], units: Units, is_train: bool
+) -> tuple[Scores, Callable[[Scores], Units]]:
     """Score a batch of units, none of them empty, with thinc's layers, which can learn.
 
     Outside training `_predict` computes the same, unit by unit.
     """
     if not is_train:
-        return _predict(model, docs), lambda gradient: docs
+        return _predict(model, units), lambda gradient: units
     ops = model.ops
     n_columns, dilations = len(COLUMNS), model.attrs["dilations"]
     hashed, convolutions = model.layers[:n_columns], model.layers[n_columns + 2 : -3]
@@ -314,13 +316,13 @@ def _forward(
     token_head = model.get_ref("token_head")
     unit_hidden, unit_head = model.get_ref("unit_hidden"), model.get_ref("unit_head")
 
-    lengths = [len(doc) for doc in docs]
-    resources = model.attrs["resources"].ready(model, docs[0].vocab)
+    lengths = [len(unit) for unit in units]
+    resources = model.attrs["resources"]
     resources.mixed = None  # the weights are about to change
     words, name_list = resources.words, resources.names
-    rows = words.rows_of(docs)
+    rows = words.rows_of(units)
     codes = name_list.codes(words.names[rows], lengths)
-    codes = codes * np.repeat(np.random.random(len(docs)) > _NAME_DROPOUT, lengths)
+    codes = codes * np.repeat(np.random.random(len(units)) > _NAME_DROPOUT, lengths)
     used, forms = np.unique(rows, return_inverse=True)
     hashes, vectors = words.hashes[used], words.vectors[used]
 
@@ -352,7 +354,7 @@ def _forward(
     top, which = ops.reduce_max(hidden, sizes)
     unit_scores, unit_backprop = unit_head(np.concatenate([mean, top], axis=1), is_train)
 
-    def backprop(gradient: Scores) -> list[Doc]:
+    def backprop(gradient: Scores) -> Units:
         d_pooled = unit_backprop(gradient.units)
         half = d_pooled.shape[1] // 2
         d_hidden = ops.backprop_reduce_mean(ops.as_contig(d_pooled[:, :half]), sizes)
@@ -367,21 +369,21 @@ def _forward(
         size = parts[0].shape[1]
         for i, step in enumerate(embed_backprops):
             step(ops.as_contig(d_parts[:, i * size : (i + 1) * size]))
-        return docs
+        return units
 
     return Scores(token_scores, unit_scores), backprop
 
 
-def _predict(model: Model[list[Doc], Scores], docs: list[Doc]) -> Scores:
+def _predict(model: Model[Units, Scores], units: Units) -> Scores:
     """Score a batch of units, none of them empty; each as if it were alone.
 
     The bits of a matrix product depend on its shape and on a row's place in it. So units are laid
     out with their first token at a multiple of `_TILE` rows, all products have `_BLOCK` rows, and
     where a processor's products should still depend on the tile, units are multiplied one by one.
     """
-    lengths = np.asarray([len(doc) for doc in docs])
-    resources = model.attrs["resources"].ready(model, docs[0].vocab)
-    rows = resources.words.rows_of(docs)
+    lengths = np.asarray([len(unit) for unit in units])
+    resources = model.attrs["resources"]
+    rows = resources.words.rows_of(units)
     codes = resources.names.codes(resources.words.names[rows], lengths)
     ends = np.cumsum(lengths)
     starts = ends - lengths
@@ -411,11 +413,11 @@ def _predict(model: Model[list[Doc], Scores], docs: list[Doc]) -> Scores:
     mean = np.add.reduceat(hidden, starts, axis=0) / lengths[:, None].astype(np.float32)
     top = np.maximum.reduceat(hidden, starts, axis=0)
     pooled = np.concatenate([mean, top], axis=1)
-    units = _row_product(pooled, np.ascontiguousarray(unit_head.get_param("W").T))
-    return Scores(tokens, units + unit_head.get_param("b"))
+    classes = _row_product(pooled, np.ascontiguousarray(unit_head.get_param("W").T))
+    return Scores(tokens, classes + unit_head.get_param("b"))
 
 
-def _mixed_forms(model: Model[list[Doc], Scores], resources: _Resources) -> Floats:
+def _mixed_forms(model: Model[Units, Scores], resources: _Resources) -> Floats:
     """Return the encoder's input (rows, width) of every form in the word table."""
     words = cast("WordTable", resources.words)
     mix = model.get_ref("mix")
@@ -617,6 +619,11 @@ def _nearest(border: Floats) -> int:
     return int(np.argmax(np.log(np.maximum(border, np.float32(1e-6))) + passed))
 
 
+def words_of(doc: Doc) -> list[str]:
+    """Return a document's tokens as the network takes them."""
+    return [token.text for token in doc]
+
+
 class Annotator(TrainablePipe):  # type: ignore[misc]
     """The trainable spaCy component around the network.
 
@@ -625,7 +632,7 @@ class Annotator(TrainablePipe):  # type: ignore[misc]
     """
 
     def __init__(
-        self, vocab: Vocab, model: Model[list[Doc], Scores], name: str = "hedgerow_annotator"
+        self, vocab: Vocab, model: Model[Units, Scores], name: str = "hedgerow_annotator"
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -650,23 +657,27 @@ class Annotator(TrainablePipe):  # type: ignore[misc]
         initialize_model(self.model, self.vocab, names or NameList.build([]))
         self._forget_resources()
 
-    def score_units(self, docs: Sequence[Doc]) -> Scores:
-        """Return the raw scores of `docs`, none of them empty."""
+    def score_units(self, units: Units) -> Scores:
+        """Return the raw scores of units, none of them empty."""
+        self._prepare()
         with _one_thread():
-            return cast("Scores", self.model.predict(list(docs)))
+            return cast("Scores", self.model.predict(units))
 
-    def annotate(self, docs: Sequence[Doc]) -> list[UnitAnnotation]:
+    def _prepare(self) -> None:
+        self.model.attrs["resources"].ready(self.model, self.vocab)
+
+    def annotate(self, units: Units) -> list[UnitAnnotation]:
         """Return what every head says about each unit, as plain data.
 
         The result of a unit does not depend on the units beside it. A unit without tokens has no
         spans and equal class probabilities.
         """
-        full = [doc for doc in docs if len(doc)]
+        full = [unit for unit in units if len(unit)]
         found = iter(self._annotate(full)) if full else iter(())
-        return [next(found) if len(doc) else _empty_annotation() for doc in docs]
+        return [next(found) if len(unit) else _empty_annotation() for unit in units]
 
-    def _annotate(self, docs: list[Doc]) -> list[UnitAnnotation]:
-        scores = self.score_units(docs)
+    def _annotate(self, units: Units) -> list[UnitAnnotation]:
+        scores = self.score_units(units)
         n_groups = len(TAG_LABELS)
         n_tokens = len(scores.tokens)
         tag_scores = scores.tokens[:, : _N_TAGS * n_groups].reshape(n_tokens, n_groups, _N_TAGS)
@@ -682,7 +693,7 @@ class Annotator(TrainablePipe):  # type: ignore[misc]
         for head, labels in UNIT_LABELS.items():
             classes[head] = _softmax(scores.units[:, column : column + len(labels)])
             column += len(labels)
-        ends = np.cumsum([len(doc) for doc in docs]).tolist()
+        ends = np.cumsum([len(unit) for unit in units]).tolist()
         starts = [0, *ends[:-1]]
         spans = _decode_batch(probs, starts, ends)
         return [
@@ -697,7 +708,7 @@ class Annotator(TrainablePipe):  # type: ignore[misc]
 
     def predict(self, docs: Iterable[Doc]) -> list[UnitAnnotation]:
         """Return the annotations of a batch."""
-        return self.annotate(list(docs))
+        return self.annotate([words_of(doc) for doc in docs])
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[UnitAnnotation]) -> None:
         """Write a batch's annotations onto its documents."""
@@ -728,7 +739,8 @@ class Annotator(TrainablePipe):  # type: ignore[misc]
         if not usable:
             return losses
         set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update(usable)
+        self._prepare()
+        scores, backprop = self.model.begin_update([words_of(doc) for doc in usable])
         loss, gradient = self.get_loss([doc.user_data[TARGETS_KEY] for doc in usable], scores)
         backprop(gradient)
         if sgd is not None:
@@ -918,6 +930,6 @@ def _decode_batch(
         }
     },
 )
-def make_annotator(nlp: Language, name: str, model: Model[list[Doc], Scores]) -> Annotator:
+def make_annotator(nlp: Language, name: str, model: Model[Units, Scores]) -> Annotator:
     """Make the component for `nlp` around an untrained `model`."""
     return Annotator(nlp.vocab, model, name)

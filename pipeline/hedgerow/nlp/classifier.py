@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ TASKS = tables.UNIT_LABELS
 FORMAT = 1
 _FILES = ("units.json", "weights.npz")
 _FLOOR = 1e-4
+_LOW_BITS = np.uint64(2**22 - 1)
 
 
 def _slices() -> dict[str, slice]:
@@ -57,29 +59,46 @@ OUTPUTS = max(part.stop for part in SLICES.values())
 """Columns of all tasks together; one more holds the certainty score."""
 
 
+@dataclass(frozen=True)
+class KeyIndex:
+    """Finds hashes among known keys, (n_keys,) uint64 ascending.
+
+    Most hashes are unknown; a table over their low bits turns nearly all of those away at once.
+    """
+
+    keys: UInt64s
+    _ends: npt.NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ends = np.zeros(int(_LOW_BITS) + 1, bool)
+        ends[self.keys & _LOW_BITS] = True
+        object.__setattr__(self, "_ends", ends)
+
+    def find(self, hashes: UInt64s) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the positions of the known hashes, ascending, and of their keys."""
+        at = np.flatnonzero(self._ends[hashes & _LOW_BITS])
+        place = np.searchsorted(self.keys, hashes[at])
+        known = self.keys[np.minimum(place, len(self.keys) - 1)] == hashes[at] if len(at) else at
+        return at[known], place[known]
+
+
 def feature_matrix(
-    rows: Sequence[Mapping[str, UInt64s]], keys: UInt64s, scales: Mapping[str, float]
+    rows: Sequence[Mapping[str, UInt64s]], index: KeyIndex, scales: Mapping[str, float]
 ) -> sparse.csr_matrix:
     """Return the features of units as a matrix over the known keys.
 
-    In: features by group (`document_features`), known keys (n_keys,) ascending, a scale a group.
+    In: features by group (`document_features`), the known keys, a scale a group.
     Out: (n_rows, n_keys) float32. A group's values have the norm of its scale, however many
     features of it the unit has, known or not.
     """
-    lengths = np.asarray([[len(row[group]) for group in GROUPS] for row in rows], np.int64)
-    lengths = lengths.reshape(len(rows), len(GROUPS))
-    scale = np.asarray([scales[group] for group in GROUPS])
-    values = np.repeat((scale / np.sqrt(np.maximum(lengths, 1))).ravel(), lengths.ravel()).astype(
-        np.float32
-    )
-    where = np.repeat(np.arange(len(rows)), lengths.sum(axis=1))
     found = [row[group] for row in rows for group in GROUPS]
-    hashes = np.concatenate(found) if found else np.zeros(0, np.uint64)
-    place = np.minimum(np.searchsorted(keys, hashes), max(0, len(keys) - 1))
-    known = keys[place] == hashes if len(keys) else np.zeros(len(hashes), bool)
-    matrix = sparse.csr_matrix(
-        (values[known], (where[known], place[known])), shape=(len(rows), len(keys))
-    )
+    lengths = np.fromiter(map(len, found), np.int64, len(found))
+    scale = np.asarray([scales[group] for group in GROUPS] * len(rows))
+    values = (scale / np.sqrt(np.maximum(lengths, 1))).astype(np.float32)
+    at, place = index.find(np.concatenate(found) if found else np.zeros(0, np.uint64))
+    group = np.repeat(np.arange(len(found)), lengths)[at]
+    bounds = np.searchsorted(group, np.arange(len(rows) + 1) * len(GROUPS))
+    matrix = sparse.csr_matrix((values[group], place, bounds), shape=(len(rows), len(index.keys)))
     matrix.sum_duplicates()
     return matrix
 
@@ -116,18 +135,18 @@ def softmax(logits: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class UnitClass:
-    """A unit's classes and probabilities.
+class UnitClasses:
+    """The classes and probabilities of units.
 
-    classes: task -> label. probabilities: task -> one probability a class, in order.
+    classes: task -> a label a unit. probabilities: task -> (n_units, classes), in order.
     certainty_score: how sure the source says it is, 0..1. confidence: calibrated probability that
     the unit is a claim and that its certainty label is right.
     """
 
-    classes: Mapping[str, str]
-    probabilities: Mapping[str, tuple[float, ...]]
-    certainty_score: float
-    confidence: float
+    classes: Mapping[str, list[str]]
+    probabilities: Mapping[str, Floats]
+    certainty_score: list[float]
+    confidence: list[float]
 
 
 @dataclass(frozen=True)
@@ -151,9 +170,14 @@ class UnitClassifier:
     blend: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     calibration: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
-    def outputs(self, units: Sequence[Unit]) -> Floats:
-        """Return the raw outputs for the units of one document: (n_units, OUTPUTS + 1)."""
-        matrix = feature_matrix(document_features(units, self.clusters), self.keys, self.scales)
+    @cached_property
+    def _index(self) -> KeyIndex:
+        return KeyIndex(self.keys)
+
+    def outputs(self, documents: Iterable[Sequence[Unit]]) -> Floats:
+        """Return the raw outputs for the units of documents, in order: (n_units, OUTPUTS + 1)."""
+        rows = [row for units in documents for row in document_features(units, self.clusters)]
+        matrix = feature_matrix(rows, self._index, self.scales)
         return np.asarray(matrix @ self.weights, dtype=np.float64) + self.bias
 
     def blended(self, own: Mapping[str, Floats], heads: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -161,37 +185,27 @@ class UnitClassifier:
         return {task: blend(self.blend[task], p, heads[task]) for task, p in own.items()}
 
     def classify(
-        self, units: Sequence[Unit], heads: Mapping[str, Floats] | None = None
-    ) -> list[UnitClass]:
-        """Return the classes of the units of one document, in order.
+        self, documents: Iterable[Sequence[Unit]], heads: Mapping[str, Floats] | None = None
+    ) -> UnitClasses:
+        """Return the classes of the units of documents, in order.
 
         heads: the annotator's probabilities, task -> (n_units, classes), where the model has them.
         """
-        if not units:
-            return []
-        raw = self.outputs(units)
+        raw = self.outputs(documents)
         own = by_task(one_against_rest(raw[:, :OUTPUTS]))
         found = own if heads is None else self.blended(own, heads)
         found = {task: np.round(p, 4) for task, p in found.items()}
         certainty = found["certainty"]
-        parts = np.concatenate(
-            (raw[:, OUTPUTS:], own["certainty"], np.ones((len(units), 1))), axis=1
-        )
+        parts = np.concatenate((raw[:, OUTPUTS:], own["certainty"], np.ones((len(raw), 1))), axis=1)
         scores = np.einsum("ij,j->i", parts, self.score, optimize=False).clip(0.0, 1.0)
         joint = found["kind"][:, 0] * certainty.max(axis=1)
         x, y = self.calibration["blended" if heads is not None else "alone"]
-        confidence = np.interp(joint, x, y)
-        return [
-            UnitClass(
-                classes=decide({task: p[i] for task, p in found.items()}),
-                probabilities={
-                    task: tuple(p[i].clip(0.0, 1.0).tolist()) for task, p in found.items()
-                },
-                certainty_score=round(float(scores[i]), 4),
-                confidence=round(float(confidence[i]), 4),
-            )
-            for i in range(len(units))
-        ]
+        return UnitClasses(
+            classes=decide(found),
+            probabilities={task: p.clip(0.0, 1.0) for task, p in found.items()},
+            certainty_score=[round(score, 4) for score in scores.tolist()],
+            confidence=[round(p, 4) for p in np.interp(joint, x, y).tolist()],
+        )
 
     def with_blend(self, blend: Mapping[str, tuple[float, float]]) -> UnitClassifier:
         """Return the classifier with other weights of the blend."""
@@ -268,24 +282,35 @@ class UnitClassifier:
             ) from error
 
 
-def decide(probabilities: Mapping[str, Floats]) -> dict[str, str]:
-    """Return the most probable classes of one unit.
+_PAIRS = [
+    (name, direction)
+    for name in TASKS["claim_type"]
+    for direction in TASKS["direction"]
+    if (direction != "none") is (name in tables.DIRECTED)
+]
+"""Types and directions that go together: efficacy, safety and mechanism have a direction."""
 
-    Type and direction are decided together: efficacy, safety and mechanism have a direction, the
-    other types have none.
+
+def decide(probabilities: Mapping[str, Floats]) -> dict[str, list[str]]:
+    """Return the most probable class of each unit; type and direction are decided together.
+
+    In: task -> (n_units, classes). Out: task -> a label a unit. Of equal pairs of type and
+    direction the last by name is taken.
     """
     chosen = {
-        task: TASKS[task][int(np.argmax(p))]
+        task: [TASKS[task][i] for i in p.argmax(axis=1).tolist()]
         for task, p in probabilities.items()
-        if task not in ("claim_type", "direction")
     }
     types, directions = probabilities["claim_type"], probabilities["direction"]
-    best = (-1.0, "", "")
-    for name, p_type in zip(TASKS["claim_type"], types, strict=True):
-        for direction, p_direction in zip(TASKS["direction"], directions, strict=True):
-            if (direction != "none") is (name in tables.DIRECTED):
-                best = max(best, (float(p_type * p_direction), name, direction))
-    return {**chosen, "claim_type": best[1], "direction": best[2]}
+    pairs = sorted(_PAIRS, reverse=True)
+    left = [TASKS["claim_type"].index(name) for name, _ in pairs]
+    right = [TASKS["direction"].index(direction) for _, direction in pairs]
+    best = (types[:, left] * directions[:, right]).argmax(axis=1).tolist()
+    return {
+        **chosen,
+        "claim_type": [pairs[i][0] for i in best],
+        "direction": [pairs[i][1] for i in best],
+    }
 
 
 def pack(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from spacy.strings import hash_string  # type: ignore[attr-defined]
-from spacy.tokens import Doc
 from spacy.vectors import Mode
 from spacy.vocab import Vocab
 
@@ -80,7 +79,7 @@ class WordTable:
 
     def clear(self) -> None:
         """Forget every form."""
-        self._rows: dict[int, int] = {}
+        self._rows: dict[str, int] = {}
         self.generation += 1
         self.hashes = np.zeros((1024, len(COLUMNS)), dtype=np.uint64)
         self.names = np.zeros(1024, dtype=np.uint64)
@@ -89,24 +88,23 @@ class WordTable:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def rows_of(self, docs: Sequence[Doc]) -> Int64s:
-        """Return the row of every token (n_tokens,) in `hashes`, `names` and `vectors`."""
+    def rows_of(self, units: Iterable[Sequence[str]]) -> Int64s:
+        """Return the row of every token (n_tokens,) in `hashes`, `names` and `vectors`.
+
+        units: the tokens of each unit of text.
+        """
         if len(self._rows) > _MAX_WORDS:
             self.clear()
         rows = self._rows
         found: list[int] = []
-        for doc in docs:
-            orths = doc.to_array("ORTH").tolist()
+        for words in units:
             try:
-                found.extend([rows[orth] for orth in orths])
+                found.extend([rows[word] for word in words])
             except KeyError:
-                strings = doc.vocab.strings
-                found.extend(
-                    rows[orth] if orth in rows else self._add(orth, strings[orth]) for orth in orths
-                )
+                found.extend(rows[word] if word in rows else self._add(word) for word in words)
         return np.asarray(found, dtype=np.int64)
 
-    def _add(self, orth: int, word: str) -> int:
+    def _add(self, word: str) -> int:
         row = len(self._rows)
         if row == len(self.names):
             self.hashes = np.concatenate((self.hashes, np.zeros_like(self.hashes)))
@@ -118,7 +116,7 @@ class WordTable:
         self.names[row] = hash_string(name_form(word))
         if self.size and norm:
             self.vectors[row] = self.vocab.vectors.get_batch([norm])[0]
-        self._rows[orth] = row
+        self._rows[word] = row
         return row
 
 

@@ -43,23 +43,19 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     """
     rows = list(sentence_rows(inputs["sentences"], inputs["tokens"]))
     nlp = resources.language
-    with nlp.memory_zone():
-        decode = _scored if _COMPONENT in nlp.pipe_names else _entities_only
-        columns = decode(rows, nlp)
+    columns = (_scored if _COMPONENT in nlp.pipe_names else _entities_only)(rows, nlp)
     columns["doc_id"] = pa.array([row.doc_id for row in rows], pa.string())
     columns["sentence_id"] = pa.array([row.sentence_id for row in rows], pa.string())
     return {"annotations": tables.conform("annotations", pa.table(columns))}
 
 
 def _scored(rows: Sequence[SentenceRow], nlp: Language) -> dict[str, pa.Array]:
-    from hedgerow.nlp import make_docs
     from hedgerow.nlp.annotator import CUE_LABELS, SCOPE_LABELS, UNIT_LABELS
 
     annotator = nlp.get_pipe(_COMPONENT)
     found: list[UnitAnnotation] = []
     for batch in _batches(rows):
-        docs = make_docs(nlp.vocab, [row.text for row in batch], [row.spans for row in batch])
-        found += annotator.annotate(docs)
+        found += annotator.annotate([[row.text[i:j] for i, j in row.spans] for row in batch])
     spans = [[span for span in unit.spans if span.label not in CUE_LABELS] for unit in found]
     columns = _span_columns(
         [[(s.label, s.token_start, s.token_end, s.score) for s in unit] for unit in spans]
@@ -78,11 +74,13 @@ def _entities_only(rows: Sequence[SentenceRow], nlp: Language) -> dict[str, pa.A
     from hedgerow.nlp import make_docs
 
     spans: list[list[tuple[str, int, int, float]]] = []
-    for batch in _batches(rows):
-        docs = make_docs(nlp.vocab, [row.text for row in batch], [row.spans for row in batch])
-        spans += [
-            [(ent.label_, ent.start, ent.end, 1.0) for ent in doc.ents] for doc in nlp.pipe(docs)
-        ]
+    with nlp.memory_zone():
+        for batch in _batches(rows):
+            docs = make_docs(nlp.vocab, [row.text for row in batch], [row.spans for row in batch])
+            spans += [
+                [(ent.label_, ent.start, ent.end, 1.0) for ent in doc.ents]
+                for doc in nlp.pipe(docs)
+            ]
     columns = _span_columns(spans)
     nothing = _scores([np.zeros(0, dtype=np.float32)] * len(rows))
     for column in tables.ANNOTATIONS.columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from hedgerow import tables
 from hedgerow.stages.base import Stage, Tables
 
 if TYPE_CHECKING:
-    from hedgerow.nlp.classifier import Floats, UnitClass, UnitClassifier
+    from hedgerow.nlp.classifier import Floats, UnitClasses, UnitClassifier
     from hedgerow.nlp.unit_features import Unit
     from hedgerow.resources import Resources
 
@@ -30,15 +30,19 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     """
     classifier = load_classifier(resources.folder(FOLDER))
     annotations = inputs["annotations"]
-    rows = {sentence_id: i for i, sentence_id in enumerate(_strings(annotations, "sentence_id"))}
+    documents = list(documents_of(inputs["sentences"]))
+    ids = [sentence_id for _, ids, _ in documents for sentence_id in ids]
     heads = heads_of(annotations)
-    columns: dict[str, list[Any]] = {column.name: [] for column in tables.CERTAINTY.columns}
-    for doc_id, ids, units in documents_of(inputs["sentences"]):
-        scores = None
-        if heads is not None:
-            order = [rows[sentence_id] for sentence_id in ids]
-            scores = {task: values[order] for task, values in heads.items()}
-        _append(columns, doc_id, ids, classifier.classify(units, scores))
+    if heads is not None:
+        rows = {name: i for i, name in enumerate(_strings(annotations, "sentence_id"))}
+        order = [rows[sentence_id] for sentence_id in ids]
+        heads = {task: values[order] for task, values in heads.items()}
+    found = classifier.classify((units for _, _, units in documents), heads)
+    columns = {
+        "doc_id": [doc_id for doc_id, ids, _ in documents for _ in ids],
+        "sentence_id": ids,
+        **_columns(found),
+    }
     return {"certainty": tables.conform("certainty", tables.from_columns("certainty", columns))}
 
 
@@ -104,24 +108,28 @@ def heads_of(annotations: pa.Table) -> dict[str, Floats] | None:
     return found
 
 
-def _append(
-    columns: Mapping[str, list[Any]], doc_id: str, ids: Sequence[str], found: Sequence[UnitClass]
-) -> None:
-    """Append one document's rows to the columns."""
-    columns["doc_id"].extend([doc_id] * len(ids))
-    columns["sentence_id"].extend(ids)
-    for unit in found:
-        is_claim = unit.classes["kind"] == "claim"
-        columns["kind"].append(unit.classes["kind"])
-        for task, label in unit.classes.items():
-            if task != "kind":
-                columns[task].append(label if is_claim else None)
-        for task, names in (("kind", tables.KINDS), ("certainty", tables.CERTAINTIES)):
-            for name, p in zip(names, unit.probabilities[task], strict=True):
-                columns[f"p_{name}"].append(p)
-        columns["p_negated"].append(unit.probabilities["polarity"][1])
-        columns["certainty_score"].append(unit.certainty_score)
-        columns["confidence"].append(unit.confidence)
+def _columns(found: UnitClasses) -> dict[str, Any]:
+    """Return the classes as columns of `certainty`; only claims have more than a kind."""
+    kinds = found.classes["kind"]
+    return {
+        "kind": kinds,
+        **{
+            task: [
+                label if kind == "claim" else None
+                for label, kind in zip(labels, kinds, strict=True)
+            ]
+            for task, labels in found.classes.items()
+            if task != "kind"
+        },
+        **{
+            f"p_{name}": found.probabilities[task][:, at].tolist()
+            for task, names in (("kind", tables.KINDS), ("certainty", tables.CERTAINTIES))
+            for at, name in enumerate(names)
+        },
+        "p_negated": found.probabilities["polarity"][:, 1].tolist(),
+        "certainty_score": found.certainty_score,
+        "confidence": found.confidence,
+    }
 
 
 STAGE = Stage(
