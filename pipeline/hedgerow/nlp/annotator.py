@@ -99,6 +99,7 @@ _MASKED = -1
 _TILE = 12  # rows that a unit is padded to; OpenBLAS repeats its row kernels every 12 rows
 _BLOCK = 192  # rows of a matrix product
 _UNIT_WEIGHT = 2.0  # of a unit's class in the loss; a token's tag weighs 1
+_MAX_SCOPE = 256  # tokens; what is longer is no sentence
 _NAME_DROPOUT = 0.1  # share of training units that do without the name list
 
 Int8s = npt.NDArray[np.int8]
@@ -607,9 +608,14 @@ def find_scope(first: Floats, last: Floats, start: int, end: int) -> tuple[int, 
 
     `first` and `last` (n,) are the probabilities that a token begins or ends a scope. The scope
     begins at the token at or before the cue with the largest chance to be the nearest border:
-    its probability times those of every token between not to be one. It ends likewise.
+    its probability times those of every token between not to be one. It ends likewise. A scope
+    reaches at most `_MAX_SCOPE` tokens to either side.
     """
-    return start - _nearest(first[start::-1]), end + _nearest(last[end - 1 :])
+    before = first[max(0, start + 1 - _MAX_SCOPE) : start + 1]
+    return (
+        start - _nearest(before[::-1]),
+        end + _nearest(last[end - 1 : end - 1 + _MAX_SCOPE]),
+    )
 
 
 def _nearest(border: Floats) -> int:

@@ -25,6 +25,8 @@ _PIECES = {" ": r"\s+", "'": "['’ʼ]", "-": "[-‐‑]"}
 _WORD = re.compile(r"\w+|\W")
 _REACH = 60
 """How many characters around a match its conditions can see."""
+_MAX_CLAUSE = 2_000
+"""Characters that a cue reaches at most; text that goes on longer without a border is no clause."""
 
 
 def lowered(text: str) -> str:
@@ -235,8 +237,8 @@ class CueLexicon:
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    match = pattern.search(text, start)
-    end = match.start() if match else len(text)
+    match = pattern.search(text, start, start + _MAX_CLAUSE)
+    end = match.start() if match else min(len(text), start + _MAX_CLAUSE)
     return start + len(text[start:end].rstrip())
 
 

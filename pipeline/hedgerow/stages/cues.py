@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ def find_cues(
     """
     starts = [start for start, _ in sentence.spans]
     ends = [end for _, end in sentence.spans]
-    taken: list[tuple[int, int]] = []
+    taken: set[int] = set()
     for found in lexicon.find(sentence.text):
         category = found.cue.category
         first, last = bisect_right(ends, found.start), bisect_left(starts, found.end)
@@ -123,7 +123,7 @@ def find_cues(
                     continue
             elif found.cue.threshold:
                 continue
-            taken.append((first, last))
+            taken.update(range(first, last))
         yield _Cue(
             found.start,
             found.end,
@@ -143,21 +143,22 @@ def _unknown(
     sentence: SentenceRow,
     scores: Mapping[str, Floats],
     category: str,
-    taken: Sequence[tuple[int, int]],
+    taken: Set[int],
     lexicon: CueLexicon,
 ) -> Iterator[_Cue]:
     """Yield runs of tokens that the model takes for a cue and that the lexicon lacks.
 
     Where the lexicon has the phrase, its conditions have said what it is here; what lies inside
     one of its hedges or negations ("not" in "not known") is part of that.
+
+    taken: the tokens of those.
     """
     head = scores[_HEADS[category]]
     if head.max() < MODEL_THRESHOLD:
         return
     for first, last in _runs(head >= MODEL_THRESHOLD):
         start, end = sentence.spans[first][0], sentence.spans[last - 1][1]
-        touched = any(first < other[1] and other[0] < last for other in taken)
-        if touched or lexicon.has(sentence.text[start:end]):
+        if not taken.isdisjoint(range(first, last)) or lexicon.has(sentence.text[start:end]):
             continue
         yield _Cue(
             start,
@@ -223,7 +224,7 @@ def _row(sentence: SentenceRow, cue: _Cue) -> dict[str, Any]:
 
 STAGE = Stage(
     name="cues",
-    version=1,
+    version=2,
     inputs=("sentences", "tokens", "annotations"),
     outputs=("cues",),
     uses=("model", "lexicon", "dependencies"),
