@@ -121,6 +121,7 @@ def claims_of(*units: Unit, references: Sequence[str] = ()) -> list[dict[str, An
 
 
 TITLE: Unit = ("Coolgel for sore knees", {"block": "title"})
+REFERENCES = ["1. Doe J. Gels for knees. J Gels. 2019;1:1-9."]
 INTRO: Unit = ("Coolgel is a gel for the skin.", {"claim_type": "composition"})
 
 
@@ -157,6 +158,67 @@ def test_clauses_that_differ_in_certainty_are_claims_of_their_own() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Coolgel dried the skin, which may cause itching.",
+            ["Coolgel dried the skin", "which may cause itching."],
+        ),
+        (
+            "Coolgel was given at night because it may stain clothes.",
+            ["Coolgel was given at night", "it may stain clothes."],
+        ),
+        (
+            "Coolgel was left out, as no dose was recorded.",
+            ["Coolgel was left out", "no dose was recorded."],
+        ),
+        (
+            "Knee pain fell, suggesting that Coolgel works.",
+            ["Knee pain fell", "suggesting that Coolgel works."],
+        ),
+        (
+            "Coolgel eased knee pain but not stiffness.",
+            ["Coolgel eased knee pain", "not stiffness."],
+        ),
+        (
+            "Coolgel eased knee pain; however, sleep was not measured.",
+            ["Coolgel eased knee pain", "sleep was not measured."],
+        ),
+        (
+            "While Coolgel eases pain, its effect on gait is unclear.",
+            ["its effect on gait is unclear.", "Coolgel eases pain"],
+        ),
+        (
+            "However, although Coolgel may ease pain, the price is high.",
+            ["the price is high.", "Coolgel may ease pain"],
+        ),
+        (
+            "Coolgel, which may stain clothes, eased knee pain.",
+            ["Coolgel, which may stain clothes, eased knee pain.", "which may stain clothes"],
+        ),
+        (
+            "Coolgel was cheap, and to date there has been no complaint.",
+            ["Coolgel was cheap", "to date there has been no complaint."],
+        ),
+        (
+            "Coolgel eased knee pain [1], which fits our own records.",
+            ["Coolgel eased knee pain [1]", "which fits our own records."],
+        ),
+    ],
+)
+def test_clauses_behind_each_kind_of_connective(text: str, expected: list[str]) -> None:
+    rows = sorted(claims_of(TITLE, (text, {}), references=REFERENCES), key=lambda r: r["index"])
+    assert [row["text"] for row in rows] == expected
+
+
+def test_a_number_in_a_relative_clause_belongs_to_its_claim() -> None:
+    text = "Coolgel, which may redden 12% of knees, eased knee pain."
+    tables_ = run(document("d", [TITLE, (text, {})]))
+    inner = next(c for c in tables_["claims"].to_pylist() if c["text"].startswith("which"))
+    assert [s["claim_id"] for s in tables_["statistics"].to_pylist()] == [inner["claim_id"]]
+
+
 def test_the_main_clause_comes_first_where_a_concession_opens_the_sentence() -> None:
     rows = claims_of(
         TITLE, ("Although proof is lacking, Coolgel may reduce pain, but it is dear.", {})
@@ -170,7 +232,9 @@ def test_the_main_clause_comes_first_where_a_concession_opens_the_sentence() -> 
     [
         "Coolgel reduced pain and swelling.",
         "Coolgel reduced pain and improved sleep.",
-        "Coolgel, which is not cheap, reduced pain.",
+        "Coolgel cooled the skin, which was warm.",
+        "Coolgel was measured in gels, creams, and what was left of them.",
+        "Coolgel cooled the skin because it was wet.",
         "Coolgel reduced pain (but not in dogs).",
         "A gel that does not cool and might burn needs a strong reason to be used.",
         "Taken together, the reviews and trials show no gain in grip.",
@@ -452,7 +516,7 @@ def test_adjectives_and_times_are_no_outcomes(text: str) -> None:
     assert claims_of(TITLE, (text, {}))[-1]["outcome"] is None
 
 
-@pytest.mark.parametrize("name", ["arguments", "clauses", "directions", "effects"])
+@pytest.mark.parametrize("name", ["arguments", "clauses", "clauses_front", "directions", "effects"])
 def test_every_rule_matches_its_example_and_not_its_counterexample(name: str) -> None:
     for rule in load_rules(name):
         assert rule.regex.search(rule.example), rule.id

@@ -37,7 +37,7 @@ _IRREGULAR = {
     "vertebrae": "vertebra",
 }
 _FOLDED = 16_384
-"""Folded texts that are kept: a claim's text is asked for several times, one after the other."""
+"""Texts whose reading is kept: a claim's text is asked for several times, one after the other."""
 _ROUNDS = 6
 """How often frames are taken off one name; a name has no more of them."""
 
@@ -106,6 +106,8 @@ class Names:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.fold = lru_cache(maxsize=_FOLDED)(self._fold)
+        self.is_doubt = lru_cache(maxsize=_FOLDED)(self._is_doubt)
+        self.is_denial = lru_cache(maxsize=_FOLDED)(self._is_denial)
         try:
             self._spelling = [(re.compile(r["pattern"]), r["replace"]) for r in data["spelling"]]
             self._any_spelling = re.compile("|".join(r["pattern"] for r in data["spelling"]))
@@ -133,6 +135,7 @@ class Names:
                 self._add_concept(entry)
         except (KeyError, re.error) as error:
             raise ResourceError(f"names file: found {error}; expected a whole rule") from error
+        self.key = lru_cache(maxsize=_FOLDED)(self._key)
         self._longest = max(map(len, self._within), default=0)
         self._openings = {words[0] for words in self._within if words}
 
@@ -141,7 +144,7 @@ class Names:
         concept = self._concepts[entry["id"]] = Concept(entry["id"], entry["name"], broad, bad)
         for name in entry["exact"]:
             self._exact[self.fold(name)] = concept
-            self._exact.setdefault(self.key(name, "outcome"), concept)
+            self._exact.setdefault(self._key(name, "outcome"), concept)
         for name in entry["within"]:
             self._within[tuple(self.fold(name).split())] = concept
         for kb_id in entry.get("kb_ids", ()):
@@ -157,7 +160,7 @@ class Names:
                 name = pattern.sub(replace, name)
         return name
 
-    def key(self, text: str, axis: str) -> str:
+    def _key(self, text: str, axis: str) -> str:
         """Return the name by which texts of one meaning meet; empty for a text without words.
 
         axis: "outcome", "subject" or "condition": which frames are taken off.
@@ -223,11 +226,11 @@ class Names:
         found = (c for c in self.conditions for text in folded if c.pattern.search(text))
         return next(found, None)
 
-    def is_doubt(self, text: str) -> bool:
+    def _is_doubt(self, text: str) -> bool:
         """Return whether the text says that the evidence is weak, mixed or missing."""
         return _first(self.doubts, text.casefold()) is not None
 
-    def is_denial(self, text: str) -> bool:
+    def _is_denial(self, text: str) -> bool:
         """Return whether the text has a word that denies, or says that two things are alike."""
         return _first(self.denials, text.casefold()) is not None
 

@@ -8,16 +8,19 @@ that the phrases hold.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hedgerow.nlp.phrases import Chunk, is_adjective
 from hedgerow.nlp.ranking import Candidate, Ranking, Unit, phrase_of
 from hedgerow.nlp.rules import load_rules, words_of
 
 _RULES = load_rules("arguments")
-_POPULATION = [r.regex for r in _RULES if r.fields["kind"] == "population"]
-_COMPARATOR = [r.regex for r in _RULES if r.fields["kind"] == "comparator"]
+_POPULATION = [r.lower for r in _RULES if r.fields["kind"] == "population"]
+_COMPARATOR = [r.lower for r in _RULES if r.fields["kind"] == "comparator"]
 _PRONOUN = [r.regex for r in _RULES if r.fields["kind"] == "pronoun"]
 _POSSESSIVE = [r.regex for r in _RULES if r.fields["kind"] == "possessive"]
 _POPULATIONS = words_of("arguments", "population_nouns")
@@ -26,8 +29,7 @@ _EMPTY_SUBJECTS = _EMPTY_OUTCOMES - words_of("arguments", "subjects_too")
 _MAX_OUTCOMES = 8
 
 
-@dataclass(frozen=True)
-class Entity:
+class Entity(NamedTuple):
     """An entity mention, as far as arguments need it: documents.text[start:end]."""
 
     start: int
@@ -37,8 +39,7 @@ class Entity:
     text: str
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a claim; documents.text[start:end] is its text, unless start is None."""
 
     text: str
@@ -229,11 +230,11 @@ def _coordinated(unit: Unit, first: Chunk, second: Chunk) -> bool:
 
 
 def _behind(
-    patterns: Sequence[object], unit: Unit, span: tuple[int, int], taken: frozenset[str]
+    patterns: Sequence[re.Pattern[str]], unit: Unit, span: tuple[int, int], taken: frozenset[str]
 ) -> Chunk | None:
     """The chunk that opens straight behind a match of one of the patterns, inside the span."""
     for pattern in patterns:
-        for match in pattern.finditer(unit.text, *span):  # type: ignore[attr-defined]
+        for match in pattern.finditer(unit.lower, *span):
             chunk = _opening_at(unit, match.end())
             if chunk is not None and chunk.key not in taken:
                 return chunk
@@ -242,7 +243,7 @@ def _behind(
 
 def _population(unit: Unit, span: tuple[int, int], taken: frozenset[str]) -> Chunk | None:
     for pattern in _POPULATION:
-        for match in pattern.finditer(unit.text, *span):
+        for match in pattern.finditer(unit.lower, *span):
             chunk = _opening_at(unit, match.end())
             if chunk is not None and chunk.key in _POPULATIONS and chunk.key not in taken:
                 return _with_condition(unit, chunk)
@@ -274,10 +275,11 @@ def _with_condition(unit: Unit, chunk: Chunk) -> Chunk:
 def _opening_at(unit: Unit, position: int) -> Chunk | None:
     """The longest chunk that starts at a position, or behind a determiner there."""
     best: Chunk | None = None
+    at = bisect_left(unit.starts, position)
     for chunk in unit.chunks:
         if chunk.start < position:
             continue
-        gap = [w for w in unit.words[: chunk.first] if w.start >= position]
+        gap = unit.words[at : chunk.first]
         if len(gap) > 2 or any(w.tag not in ("det", "prep") for w in gap):
             break
         if best is None or chunk.start == best.start:

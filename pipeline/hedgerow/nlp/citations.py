@@ -8,6 +8,7 @@ list numbers are never taken for citations. Shapes and identifiers are data (`ci
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,8 @@ _SCHEMES: list[tuple[re.Pattern[str], str, str, str]] = [
     if r.fields["kind"] == "scheme"
 ]
 _SCHEME_HINT = re.compile(r"PMC|PubMed|PMID|CD\d|10\.\d|NCT|ISRCTN", re.I)
+_LONG_NUMBER = re.compile(r"\d{4}")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_BARE_AFTER = words_of("citations", "no_bare_after")
 _EXPONENT_AFTER = words_of("citations", "exponent_after")
 _SERIES_LENGTH = 3
@@ -142,24 +145,24 @@ def find_citations(text: str, styles: frozenset[str], references: ReferenceIndex
     found: list[Citation] = []
     taken: list[tuple[int, int]] = []
 
-    def free(start: int, end: int) -> bool:
-        return all(end <= s or start >= e for s, e in taken)
+    def take(start: int, end: int) -> bool:
+        """Take a span, unless it overlaps one that is taken; `taken` is sorted."""
+        at = bisect_left(taken, (start, end))
+        if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < end):
+            return False
+        taken.insert(at, (start, end))
+        return True
 
     for citation in _identifiers(text, references):
-        if free(citation.start, citation.end):
-            taken.append((citation.start, citation.end))
+        if take(citation.start, citation.end):
             found.append(citation)
     for style in sorted(styles | {"parentheses"}):
         for match in _candidates(style, text):
-            if not free(*match.span()):
-                continue
             targets = _targets(style, match, text, styles, references)
-            if targets:
-                taken.append(match.span())
+            if targets and take(*match.span()):
                 found += targets
     for citation in _author_years(text, references):
-        if free(citation.start, citation.end):
-            taken.append((citation.start, citation.end))
+        if take(citation.start, citation.end):
             found.append(citation)
     return sorted(found, key=lambda c: (c.start, c.end))
 
@@ -174,8 +177,8 @@ def _targets(
     """The citations of one numeric marker; none where it is no marker."""
     numbers = _expand(match.group("n"))
     known = [n for n in numbers if n in references.by_marker]
-    before = text[: match.start()]
-    if style not in styles and not (before.endswith((".", "!", "?")) and numbers[:1] != []):
+    after_stop = text.endswith((".", "!", "?"), 0, match.start())
+    if style not in styles and not (after_stop and numbers):
         # without a style of the whole document, only straight after a full stop: "events.(1)"
         return []
     if not numbers or (not known and not all(n.isdigit() for n in numbers)):
@@ -275,7 +278,7 @@ def _expand(numbers: str) -> list[str]:
 
 
 def _identifiers(text: str, references: ReferenceIndex) -> Iterable[Citation]:
-    if not _SCHEME_HINT.search(text):
+    if not _LONG_NUMBER.search(text) or not _SCHEME_HINT.search(text):
         return
     for pattern, scheme, lead, column in _SCHEMES:
         for match in pattern.finditer(text):
@@ -296,7 +299,7 @@ def _without_closers(value: str) -> str:
 
 def _author_years(text: str, references: ReferenceIndex) -> Iterable[Citation]:
     seen: set[int] = set()
-    for match in _AUTHOR_YEAR.finditer(text):
+    for match in _AUTHOR_YEAR.finditer(text) if _YEAR.search(text) else ():
         year = int(match.group("year"))
         entry = references.author_year(match.group("name"), year)
         spelt = (match.group("others") or "").strip().startswith(("et", "and co", "and o", "and a"))

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 
+from hedgerow.nlp.lexicon import lowered
 from hedgerow.nlp.rules import load_data, load_rules, words_of
 from hedgerow.tables import EFFECTS
 
 Span = tuple[int, int]
 
-_PHRASES = [(r.id, r.regex) for r in load_rules("effects") if not r.fields.get("words")]
-_WORDS = [(r.id, r.regex) for r in load_rules("effects") if r.fields.get("words")]
+_PHRASES = [(r.id, r.lower) for r in load_rules("effects") if not r.fields.get("words")]
+_WORDS = [(r.id, r.lower) for r in load_rules("effects") if r.fields.get("words")]
 _LETTERS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BOUNDARY = re.compile(
     r"[.;]\s|,\s(?:but|while|whereas|although|and|which)\b|\b(?:but|whereas|while|although|however)\b"
@@ -30,31 +31,29 @@ _WORD = re.compile(r"[^\W\d_][\w-]*|[<>=≤≥]")
 _P = re.compile(r"[Pp]\s?(?:-?value)?\s?(?P<operator>[<>=≤≥])\s?(?P<p>0?\.\d+)")
 _SIGNIFICANT = 0.05
 _THAN = re.compile(
-    r"\b(?:than|compared (?:to|with)|versus|vs\.?|relative to|in comparison (?:to|with)|against)\b",
-    re.I,
+    r"\b(?:than|compared (?:to|with)|versus|vs\.?|relative to|in comparison (?:to|with)|against)\b"
 )
 _CONTROL = re.compile(
     r"\b(?:in|with|for|among|of|on|by|given|receiving|than|to|and)\s"
     r"(?:the\s|those\s|an?\s|patients\s)?(?:in\s|on\s|the\s)*"
     r"(?P<control>(?:placebo|control|sham|saline|vehicle|comparison|untreated|usual care"
-    r"|standard care|no treatment|waiting.?list)\w*)",
-    re.I,
+    r"|standard care|no treatment|waiting.?list)\w*)"
 )
 _SAME = frozenset(r.id for r in load_rules("effects") if r.fields["effect"] == "no_change")
 _CHANGE = frozenset(r.id for r in load_rules("effects")) - _SAME
 """Rules whose words state a change; of what, and which way, their place in the text tells."""
 
 _WEAK = words_of("effects", "weak")
-_CHANGES = {r.id: r.regex for r in load_rules("directions")}
+_CHANGES = {r.id: r.lower for r in load_rules("directions")}
 _TESTED = re.compile(
     r"\bthan\b(?!\s\d)|\bversus\b|\bvs\b|\bcompared\b|\bagainst\b|\brelative to\b"
     r"|\b[Pp]\s?[<>=≤≥]|\bCI\b|\bsignifican\w+|\bgroups?\b|\barms?\b|\bplacebo\b|\bcontrols?\b"
 )
 """A text that compares: there, weak words of change state an effect as well."""
 
-_STOP = re.compile("|".join(load_data("directions")["stops"]), re.I)
-_OPENS = re.compile(r"[;:.()]|\b(?:but|while|whereas|although|and|that|which)\b", re.I)
-_PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s(?:\w+ly\s)?$", re.I)
+_STOP = re.compile("|".join(load_data("directions")["stops"]))
+_OPENS = re.compile(r"[;:.()]|\b(?:but|while|whereas|although|and|that|which)\b")
+_PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s(?:\w+ly\s)?$")
 _NAME_REACH = int(load_data("directions")["reach"])
 _PLAIN_LENGTH = 300
 """A longer text, in characters, says more than one thing."""
@@ -99,7 +98,10 @@ def find_direction(text: str, diseases: Sequence[Span] = ()) -> str | None:
     is no_effect. Only where all words of change agree, and nothing turns them around.
     diseases: where the text names diseases: less of one is a benefit, whatever its name.
     """
-    if len(text) > _PLAIN_LENGTH or text.count(" | ") > 2 or _CHANGES["turns"].search(text):
+    if len(text) > _PLAIN_LENGTH or text.count(" | ") > 2:
+        return None
+    text = lowered(text)
+    if _CHANGES["turns"].search(text):
         return None
     if _CHANGES["same"].search(text):
         return "no_effect"
@@ -139,9 +141,10 @@ def _named(text: str, span: Span, diseases: Sequence[Span]) -> str | None:
 
 def _matches(text: str) -> list[tuple[str, int, int]]:
     """The effect words of a text: rule, start and end. A word is looked up once a process."""
-    found = [(name, *m.span()) for name, regex in _PHRASES for m in regex.finditer(text)]
-    for match in _LETTERS.finditer(text):
-        found += [(name, *match.span()) for name in _rules_of(match.group().lower())]
+    lower = lowered(text)
+    found = [(name, *m.span()) for name, regex in _PHRASES for m in regex.finditer(lower)]
+    for match in _LETTERS.finditer(lower):
+        found += [(name, *match.span()) for name in _rules_of(match.group())]
     return found
 
 
@@ -160,7 +163,7 @@ def effect_features(
     """Return the binary features of a text and outcome that the effect model weighs."""
     found = _matches(text) if matches is None else matches
     features = ["bias", *(f"has={name}" for name, _, _ in found)]
-    lower = text.lower()
+    lower = lowered(text)
     cuts = [m.start() for m in _BOUNDARY.finditer(lower)]
     if outcome is None:
         words = _WORD.findall(lower)
@@ -179,7 +182,7 @@ def effect_features(
         order = sorted(best, key=lambda name: (best[name][0], name))
         places = {name: s for name, s, _ in reversed(found)}
         for name in order:
-            turned = _turned(text, outcome, places[name], subject, comparator)
+            turned = _turned(lower, outcome, places[name], subject, comparator)
             features += [f"{name}|{turned}", f"{_sign(name, turned)} somewhere"]
             if name == order[0]:
                 features += [f"nearest={name}|{turned}", f"nearest is {_sign(name, turned)}"]
@@ -213,12 +216,13 @@ def _turned(
     """Whether the effect word at `effect` speaks of the subject or of what it is compared with.
 
     "Pain was lower with placebo than with the gel" speaks of the placebo's pain. Returns "as is",
-    "turned" or "unknown".
+    "turned" or "unknown". text: in lower case.
     """
-    control = next((m.span("control") for m in _CONTROL.finditer(text, effect)), None)
-    control = control or next((m.span("control") for m in _CONTROL.finditer(text)), None)
-    other = comparator if comparator is not None else control
-    than = next((m for m in _THAN.finditer(text, effect)), None)
+    other = comparator
+    if other is None:
+        control = _CONTROL.search(text, effect) or _CONTROL.search(text)
+        other = control.span("control") if control is not None else None
+    than = _THAN.search(text, effect)
     if than is None:
         than = max(_THAN.finditer(text), key=lambda m: m.start(), default=None)
     sign = 0

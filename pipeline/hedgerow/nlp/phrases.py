@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from hedgerow.nlp.rules import load_data, words_of
 
@@ -20,6 +22,8 @@ _SEAM = re.compile(
     r"|(?<=\b[a-z]{4})(?=[A-Z][a-z]{3})|(?<=\b[a-z]{5})(?=[A-Z][a-z]{3})"
 )
 """Where two cells of a table, or two words, have been run together: "deathRR", "day 90No"."""
+_SEAM_HINT = re.compile(r"[A-Z\d](?<=[a-z\d][A-Z]|[a-z]\d)")
+"""What is at every seam, and fast to look for."""
 
 _POSSESSIVE = ("'s", "’s")
 
@@ -78,8 +82,7 @@ _OPENERS = words_of("phrases", "openers")
 _BREAKERS = PREPOSITIONS | CONJUNCTIONS | PRONOUNS | AUXILIARIES | ADVERBS | DETERMINERS
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word or punctuation mark; text[start:end] is it. tag: its class.
 
     tag: one of "det", "prep", "conj", "pron", "aux", "adv", "verb", "punct", "noun" (the rest).
@@ -91,8 +94,7 @@ class Word:
     tag: str
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A noun chunk: words[first:last] of its sentence, without determiner; text[start:end].
 
     key: its last word in lower case, singular: what chunks are compared by.
@@ -108,14 +110,17 @@ class Chunk:
 def split_words(text: str) -> list[Word]:
     """Return the words of a text with their classes, in order."""
     found = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
-    seams = [m.start() for m in _SEAM.finditer(text)]
+    seams = [m.start() for m in _SEAM.finditer(text)] if _SEAM_HINT.search(text) else []
     if seams:
         found = list(_split_at(text, found, seams))
     words: list[Word] = []
     previous, before = "punct", ("", "")
     for i, (start, end, lower) in enumerate(found):
-        following = found[i + 1][2] if i + 1 < len(found) else ""
-        previous = _tag(lower, previous, before, following)
+        tag = _tag_alone(lower)
+        if tag is None:
+            following = found[i + 1][2] if i + 1 < len(found) else ""
+            tag = _tag(lower, previous, before, following)
+        previous = tag
         words.append(Word(start, end, lower, previous))
         before = (before[1], lower)
     return words
@@ -126,27 +131,39 @@ def _split_at(
 ) -> Iterator[tuple[int, int, str]]:
     """Cut words in two at the seams inside them."""
     for start, end, _ in found:
-        edges = [start, *(at for at in seams if start < at < end), end]
+        inside = seams[bisect_right(seams, start) : bisect_left(seams, end)]
+        edges = [start, *inside, end]
         for left, right in itertools.pairwise(edges):
             yield left, right, text[left:right].lower()
 
 
-def _tag(lower: str, previous: str, before: tuple[str, str], following: str) -> str:
-    """The class of a word; previous: that of the word before; before: the two words before."""
+@lru_cache(maxsize=100_000)
+def _tag_alone(lower: str) -> str | None:
+    """The class that a word has wherever it stands; None where the words around it decide."""
     if not lower[0].isalnum():
         return "punct"
     if lower in AUXILIARIES:
         return "aux"
     if lower in PREPOSITIONS:
         return "prep"
-    if lower in PRONOUNS and (lower not in DETERMINERS or _closes(following)):
-        return "pron"
+    if lower in PRONOUNS:
+        return None if lower in DETERMINERS else "pron"
     if lower in DETERMINERS:
         return "det"
     if lower in CONJUNCTIONS:
         return "conj"
     if lower in ADVERBS or (lower.endswith("ly") and lower not in _NOT_ADVERBS):
         return "adv"
+    return None if lower in VERBS or lower.endswith(_ENDINGS) else "noun"
+
+
+def _tag(lower: str, previous: str, before: tuple[str, str], following: str) -> str:
+    """The class of a word that depends on where it stands.
+
+    previous: that of the word before. before: the two words before.
+    """
+    if lower in PRONOUNS:
+        return "pron" if _closes(following) else "det"
     if lower in VERBS:
         if before[1] == "to":
             verb = _is_infinitive(lower, before[0], following)
@@ -201,6 +218,7 @@ def _is_verb(lower: str, previous: str, before: str, following: str) -> bool:
     return name in _PEOPLE and (name != before or before == "people") and lower == VERBS.get(lower)
 
 
+@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """Return a word in lower case without possessive or plural ending, for comparison."""
     word = word.lower().strip("®™")
@@ -244,8 +262,8 @@ def chunks_of(text: str, words: Sequence[Word]) -> list[Chunk]:
         c
         for c in chunks
         if c.end - c.start > 1
-        and any(ch.isalpha() for ch in text[c.start : c.end])
-        and not (text[c.start : c.end].isupper() and words[c.first].lower in _MEASURE_MARKS)
+        and (text[c.start].isalpha() or any(ch.isalpha() for ch in text[c.start : c.end]))
+        and not (words[c.first].lower in _MEASURE_MARKS and text[c.start : c.end].isupper())
     ]
 
 
@@ -260,7 +278,7 @@ def _trimmed(text: str, words: Sequence[Word], first: int, last: int) -> tuple[i
         end -= 1
     while end > start:
         word = words[start].lower
-        amount = _AMOUNT.fullmatch(word)
+        amount = _AMOUNT.fullmatch(word) if word[0].isdigit() else None
         if amount is not None and _is_amount(amount, words, start, end):
             start += 1
             while start < end and words[start].lower in _UNITS:
@@ -311,6 +329,7 @@ def _is_behind(text: str, words: Sequence[Word], first: int, last: int) -> bool:
     )
 
 
+@lru_cache(maxsize=100_000)
 def is_adjective(word: str) -> bool:
     """Whether a word in lower case is an adjective or participle, and names nothing alone."""
     return word in _ADJECTIVES or (

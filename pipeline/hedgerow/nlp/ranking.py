@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
+from hedgerow.nlp.lexicon import lowered
 from hedgerow.nlp.phrases import Chunk, Word, base_form, chunks_of, split_words, stem
 from hedgerow.nlp.rules import load_rules, words_of
 
@@ -34,7 +36,7 @@ _MAIN = 4
 _REPORT_VERBS = words_of("attribution", "report_verbs")
 _STUDY_NOUNS = words_of("attribution", "study_nouns")
 _PARTY_NOUNS = words_of("attribution", "party_nouns")
-_FRAMES = [(r.id, r.regex, str(r.fields["side"])) for r in load_rules("attribution")]
+_FRAMES = [(r.id, r.lower, r.case, str(r.fields["side"])) for r in load_rules("attribution")]
 _RARITY = (3, 6, 15, 50)
 """Edges of the classes of rarity: documents of the training set that a head occurs in."""
 
@@ -62,9 +64,18 @@ class Unit:
     chunks: Sequence[Chunk]
     labels: Sequence[str]
 
+    @cached_property
+    def lower(self) -> str:
+        """The text in lower case, each character in its place."""
+        return lowered(self.text)
 
-@dataclass(frozen=True)
-class Candidate:
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        """Where the words start."""
+        return [word.start for word in self.words]
+
+
+class Candidate(NamedTuple):
     """A noun chunk that may fill a role; documents.text[start:end] is its text.
 
     start, end: None for a chunk of the section's heading.
@@ -139,11 +150,11 @@ def _with_shorter(text: str, words: Sequence[Word], chunks: Sequence[Chunk]) -> 
     for chunk in chunks:
         follows = words[chunk.last].tag if chunk.last < len(words) else "punct"
         last = words[chunk.last - 1]
-        may_be_verb = last.end - last.start > 1 and text[last.start : last.end].islower()
         if (
             chunk.last - chunk.first > 1
             and follows in ("pron", "det", "adv", "prep")
-            and may_be_verb
+            and last.end - last.start > 1
+            and text[last.start : last.end].islower()
         ):
             end = chunk.last - 1
             result.append(
@@ -174,17 +185,17 @@ def gather(units: Sequence[Unit], title: str | None, frequency: Mapping[str, int
     """
     alias = _aliases(units)
     counts: Counter[str] = Counter()
-    texts: dict[str, Counter[str]] = {}
+    texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     first: dict[tuple[str, str], tuple[int, int]] = {}
-    labels: dict[str, Counter[str]] = {}
+    labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for unit in units:
         for chunk, label in zip(unit.chunks, unit.labels, strict=True):
             text = unit.text[chunk.start : chunk.end]
             key = alias.get(chunk.key, chunk.key)
             counts[key] += 1
             if label:
-                labels.setdefault(key, Counter())[label] += 1
-            texts.setdefault(key, Counter())[text] += 1
+                labels[key][label] += 1
+            texts[key][text] += 1
             first.setdefault((key, text), (unit.start + chunk.start, unit.start + chunk.end))
     ranked = sorted(counts, key=lambda k: (-counts[k], k))
     stems = (stem(w.lower) for w in split_words(title or "") if w.tag == "noun")
@@ -218,7 +229,7 @@ def topic_features(key: str, profile: Profile, units: Sequence[Unit]) -> list[st
     """Features of a head as the document's main subject."""
     text = profile.mention[key][0]
     share = profile.count[key] / max(1, len(units))
-    bucket = sum(share > edge for edge in (0.05, 0.1, 0.2, 0.3, 0.5))
+    bucket = bisect_left((0.05, 0.1, 0.2, 0.3, 0.5), share)
     often = min(4, 10 * profile.starts.get(key, 0) // max(1, len(units)))
     common = _common(key, text, "topic", profile)
     return [
@@ -268,9 +279,11 @@ def find_candidates(
     frames = _frames(unit)
     first_verb = next((i for i, w in enumerate(unit.words) if w.tag in ("verb", "aux")), 10**6)
     opener = _opener(unit)
+    of_sentence, openings = tuple(labels), (opener, unit.block)
+    verbs = _verbs_before(unit.words)
     places_of_main = {key: i for i, key in enumerate(profile.main[:3])}
     for index, chunk in enumerate(unit.chunks):
-        found = _in_sentence(unit, chunk, index, first_verb, frames)
+        found = _in_sentence(unit, chunk, index, first_verb, frames, verbs)
         _add(places, best, unit, chunk, alias, "sentence", found)
     for where, other in (("lead_in", lead_in), ("previous", previous), ("section", section)):
         if other is None:
@@ -288,8 +301,8 @@ def find_candidates(
         if standing is None:
             standing = profile.standing[key, text, where] = _common(key, text, where, profile)
         joint = _joint(
-            tuple(labels),
-            (opener, unit.block),
+            of_sentence,
+            openings,
             place[1] if place[0] == "sentence" else f"at={where}",  # as _in_sentence orders them
             f"main={places_of_main.get(key, 3)}|{'carried' if key == carried else ''}",
             standing[-1],
@@ -396,16 +409,12 @@ def phrase_of(candidate: Candidate, unit: Unit) -> tuple[str, int | None, int | 
     if candidate.where != "sentence" or candidate.start is None or candidate.end is None:
         return candidate.text, candidate.start, candidate.end
     end = candidate.end - unit.start
-    for word, following in zip(unit.words, unit.words[1:], strict=False):
-        if word.start < end or word.lower != "of":
-            continue
-        if unit.text[end : word.start].strip():
-            break
+    of, following = (*unit.words[(at := bisect_left(unit.starts, end)) : at + 2], None, None)[:2]
+    if of and following and of.lower == "of" and not unit.text[end : of.start].strip():
         start = following.end + 1 if following.tag == "det" else following.start
         chunk = next((c for c in reversed(unit.chunks) if c.start == start), None)
         if chunk is not None:
             end = chunk.end
-        break
     start = candidate.start - unit.start
     return unit.text[start:end], candidate.start, unit.start + end
 
@@ -469,9 +478,14 @@ def _add(
 
 
 def _in_sentence(
-    unit: Unit, chunk: Chunk, index: int, first_verb: int, frames: Mapping[int, Sequence[str]]
+    unit: Unit,
+    chunk: Chunk,
+    index: int,
+    first_verb: int,
+    frames: Mapping[int, Sequence[str]],
+    verbs: Sequence[str],
 ) -> list[str]:
-    """Features of a chunk's place among the words around it."""
+    """Features of a chunk's place among the words around it; verbs: the last before each word."""
     words = unit.words
     at = chunk.first - 1
     determiner = ""
@@ -480,9 +494,7 @@ def _in_sentence(
     before = words[at] if at >= 0 else None
     after = words[chunk.last] if chunk.last < len(words) else None
     verb_after = _verb(words[chunk.last : chunk.last + 4])
-    verb_before = next(
-        (base_form(w.lower) for w in reversed(words[: chunk.first]) if w.tag == "verb"), ""
-    )
+    verb_before = verbs[chunk.first]
     place = "after" if chunk.first > first_verb else "first" if index == 0 else "before"
     return [
         "sentence",
@@ -504,6 +516,14 @@ def _in_sentence(
         ),
         f"size={min(chunk.last - chunk.first, 4)}",
     ]
+
+
+def _verbs_before(words: Sequence[Word]) -> list[str]:
+    """The base form of the last verb before each word, empty where there is none."""
+    verbs = [""]
+    for word in words:
+        verbs.append(base_form(word.lower) if word.tag == "verb" else verbs[-1])
+    return verbs
 
 
 def _left(words: Sequence[Word], chunk: Chunk) -> int:
@@ -543,17 +563,11 @@ def _elsewhere_features(
 def _common(key: str, text: str, where: str, profile: Profile) -> tuple[str, ...]:
     """Features of the head and of its standing: how rare a word it is comes first."""
     seen = profile.frequency.get(key, 0)
-    rarity = sum(seen >= edge for edge in _RARITY)
+    rarity = bisect_right(_RARITY, seen)
     rank = profile.rank.get(key, 99)
     count = profile.count.get(key, 0)
     label = profile.label.get(key, "")
-    kind = (
-        "study" if key in _STUDY_NOUNS
-        else "party" if key in _PARTY_NOUNS
-        else "name" if _NAME_LIKE.search(text)
-        else "capital" if text[:1].isupper()
-        else "other"
-    )  # fmt: skip
+    kind = _kind(key, text)
     return (
         f"rarity={rarity}",
         f"rank={rank if rank < 4 else 4 if rank < 8 else 5 if rank < 40 else 6}",
@@ -570,6 +584,18 @@ def _common(key: str, text: str, where: str, profile: Profile) -> tuple[str, ...
     )
 
 
+@lru_cache(maxsize=50_000)
+def _kind(key: str, text: str) -> str:
+    """What a candidate is by its looks."""
+    return (
+        "study" if key in _STUDY_NOUNS
+        else "party" if key in _PARTY_NOUNS
+        else "name" if _NAME_LIKE.search(text)
+        else "capital" if text[:1].isupper()
+        else "other"
+    )  # fmt: skip
+
+
 def _opener(unit: Unit) -> str:
     """How a sentence opens: its first word where that points back, else its class."""
     if not unit.words:
@@ -581,8 +607,8 @@ def _opener(unit: Unit) -> str:
 def _frames(unit: Unit) -> dict[int, list[str]]:
     """Frames by where their party starts, or (negative) ends."""
     found: dict[int, list[str]] = {}
-    for name, pattern, side in _FRAMES:
-        for match in pattern.finditer(unit.text):
+    for name, pattern, cased, side in _FRAMES:
+        for match in pattern.finditer(unit.text if cased else unit.lower):
             at = match.start("party")
             found.setdefault(at if side == "start" else -at, []).append(name)
     return found

@@ -45,6 +45,11 @@ class Rule:
         """The compiled pattern."""
         return re.compile(self.pattern, 0 if self.case else re.IGNORECASE)
 
+    @property
+    def lower(self) -> re.Pattern[str]:
+        """The compiled pattern for a text in lower case, where it is found several times faster."""
+        return re.compile(self.pattern)
+
 
 @cache
 def load_rules(name: str) -> tuple[Rule, ...]:

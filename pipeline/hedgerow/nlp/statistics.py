@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from hedgerow.nlp.lexicon import lowered
 from hedgerow.nlp.rules import Rule, load_data, load_rules, words_of
 
 _PLAIN = str.maketrans(
@@ -32,11 +33,15 @@ _INTERVAL = (
     r"[\s:=,(\[]{0,3}(?:(?:from|of|was|ranged from)\s)?"
     rf"(?P<low>{_SIGNED}){_TO}(?P<high>{_SIGNED})"
 )
+_TINY = r"10(?:\^?-\d{1,3}|⁻[⁰¹²³⁴-⁹]{1,3})"
+"""A power of ten: 10^-5, 10⁻⁵, or 10-5 where the superscript was lost."""
 _P = (
     r"(?<![^\W_])[Pp](?:[\s-]?values?)?(?:\s?(?:interaction|trend|for\s[a-z]{3,14}))?"
     r"\s?(?P<operator><=|>=|=|<|>|≤|≥|≦|≧|of|was)"
-    rf"\s?(?P<p>(?:{_DIGITS})(?:\s?[×x]\s?10-\d{{1,3}})?)"
+    rf"\s?(?P<p>{_TINY}|(?:{_DIGITS})(?:\s?[×x]\s?{_TINY}|[eE]-\d{{1,3}})?)"
 )
+_POWER = re.compile(r"(?:(?P<base>[\d.]+)\s?[×x]\s?)?10\^?(?P<exponent>-\d+)")
+_RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _INTERVAL_HERE = re.compile(_INTERVAL)
 _INTERVAL_NEXT = re.compile(_GAP + _INTERVAL)
 _P_HERE = re.compile(_P)
@@ -120,7 +125,7 @@ _CARD_VALUE = re.compile(rf"\s*(?P<value>{_SIGNED})\s?(?P<unit>%|[A-Za-z]{{1,4}}
 _NOT_BETWEEN = "|".join(sorted(words_of("measures", "not_between")))
 _ADJECTIVES = rf"[\s-](?:(?!(?:{_NOT_BETWEEN})\b)[A-Za-z][\w'’/-]{{0,24}}[\s,]\s?){{0,4}}?"
 _NOUNS = _compile((r for r in _RULES if r.fields["kind"] == "noun"), head=_ADJECTIVES)
-_SPELT = re.compile(rf"(?<![\w-])(?:{'|'.join(w for w in _WORDS if w != 'one')})(?=[\s-])", re.I)
+_SPELT = re.compile(rf"(?<![\w-])(?:{'|'.join(w for w in _WORDS if w != 'one')})(?=[\s-])")
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def find_statistics(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[St
     A range ("10 to 50 mL") and a comparison ("51.0 vs 27.0") give a row for each number; the
     first one's span covers both.
     """
-    if not _DIGIT.search(text) and not _SPELT.search(text):
+    if not _DIGIT.search(text) and not _SPELT.search(lowered(text)):
         return []
     plain = text.translate(_PLAIN)
     found: list[Statistic] = []
@@ -410,11 +415,15 @@ def _with_interval(row: Statistic, match: re.Match[str]) -> Statistic:
 
 
 def _with_p(row: Statistic, match: re.Match[str]) -> Statistic:
+    """Add a P value; a number above 1 is none."""
     operator = match.group("operator")
+    value = _number(match.group("p"))
+    if value > 1:
+        return row
     return replace(
         row,
         end=match.end(),
-        p_value=_number(match.group("p")),
+        p_value=value,
         p_operator=_OPERATORS.get(operator, operator),
     )
 
@@ -437,7 +446,8 @@ def _lone_p(plain: str, start: int) -> list[Statistic]:
     match = _P_HERE.match(plain, start)
     if match is None:
         return []
-    return [_with_p(Statistic(start, start, "P"), match)]
+    row = _with_p(Statistic(start, start, "P"), match)
+    return [row] if row.p_value is not None else []
 
 
 def _share(first: Statistic, second: Statistic) -> Statistic:
@@ -489,19 +499,17 @@ def _behind_arm(plain: str, row: Statistic) -> Statistic:
 
 def _spelt(plain: str, found: Sequence[Statistic]) -> Iterable[Statistic]:
     """Counts in words: "nine randomised trials"."""
-    for match in _SPELT.finditer(plain):
+    for match in _SPELT.finditer(lowered(plain)):
         if any(r.start <= match.start() < r.end for r in found):
             continue
-        value = float(_WORDS[match.group().lower()])
+        value = float(_WORDS[match.group()])
         counted = _counted(plain, match.start(), match.end(), value)
         if counted is not None and counted.measure is not None:
             yield Statistic(match.start(), counted.end, counted.measure, value)
 
 
 def _number(text: str) -> float:
-    """Read a number as printed: sign, thousands separators, "1 x 10-5"."""
-    base, _, power = text.replace(",", "").replace("×", "x").partition("x")
-    value = float(base)
-    if not power:
-        return value
-    return float(f"{value}e{power.strip().removeprefix('10')}")
+    """Read a number as printed: sign, thousands separators, "1 x 10-5", "10^-5", "1e-5"."""
+    plain = text.replace(",", "").translate(_RAISED)
+    power = _POWER.fullmatch(plain)
+    return float(plain) if power is None else float(f"{power['base'] or 1}e{power['exponent']}")

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -93,7 +94,12 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     rows: Rows = {name: [] for name in _OUTPUTS}
     for document in _documents(inputs):
         _add_document(rows, document)
-    return {name: tables.conform(name, tables.from_rows(name, rows[name])) for name in _OUTPUTS}
+    return {name: tables.from_rows(name, _in_order(name, rows[name])) for name in _OUTPUTS}
+
+
+def _in_order(name: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows in the order that their table declares."""
+    return sorted(rows, key=itemgetter(*tables.TABLES[name].order))
 
 
 def _documents(inputs: Tables) -> Iterable[_Document]:
@@ -122,9 +128,18 @@ def _read(table: pa.Table, name: str) -> pa.Table:
 
 def _by(table: pa.Table, column: str) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = defaultdict(list)
-    for row in table.to_pylist():
+    names = table.column_names
+    for values in zip(*map(_values, table.columns), strict=True):
+        row = dict(zip(names, values, strict=True))
         groups[row[column]].append(row)
     return groups
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values; those of a vocabulary are read much faster as strings."""
+    plain = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+    values: list[Any] = plain.to_pylist()
+    return values
 
 
 def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -319,6 +334,7 @@ def _claims(
             for c in cues
         ],
         direction=certainty["direction"] or "none",
+        citations=[(c.start, c.end) for c in citations],
     )
     rows = []
     valued = certainty["claim_type"] in tables.DIRECTED
@@ -562,7 +578,8 @@ def _add_statistics(
 ) -> None:
     for statistic in statistics:
         start, end = sentence["start"] + statistic.start, sentence["start"] + statistic.end
-        claim = next((c for c in claims if c["start"] <= start and end <= c["end"]), None)
+        holding = [c for c in claims if c["start"] <= start and end <= c["end"]]
+        claim = min(holding, key=lambda c: c["end"] - c["start"], default=None)
         values = {
             name: getattr(statistic, name)
             for name in (
@@ -586,7 +603,7 @@ def _add_statistics(
 
 STAGE = Stage(
     name="claims",
-    version=4,
+    version=6,
     inputs=(
         "documents",
         "blocks",
