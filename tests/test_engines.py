@@ -7,9 +7,10 @@ import os
 import pytest
 
 from hedgerow import runner, settings
-from hedgerow.engines import WorkerFailedError
+from hedgerow.engines import WorkerFailedError, local
 from hedgerow.engines.local import InProcess, Processes
-from tests.conftest import rows
+from hedgerow.resources import Resources
+from tests.conftest import rows, write
 
 
 def double(task, resources):
@@ -25,6 +26,18 @@ def test_processes_yield_every_task_once_and_name_the_one_that_kills():
     assert sorted(found) == list(range(8))
     assert isinstance(found.pop(3), WorkerFailedError)
     assert found == {task: {"doubled": 2.0 * task} for task in found}
+
+
+def where(task, resources):
+    return {"pid": float(os.getpid())}
+
+
+def test_workers_are_replaced_after_some_tasks(monkeypatch):
+    monkeypatch.setattr(local, "TASKS_PER_WORKER", 3)
+    with Processes(settings.load(workers=2)) as engine:
+        found = dict(engine.map(where, range(14)))
+    assert sorted(found) == list(range(14))
+    assert len({result["pid"] for result in found.values()}) >= 3
 
 
 def test_an_error_that_the_work_raises_ends_the_map():
@@ -82,3 +95,16 @@ def test_what_a_killed_run_wrote_without_a_document_is_not_taken_for_the_whole(
     monkeypatch.setattr(runner, "publish", publish)
     run()
     assert rows(outputs, "rejects") == [] and len(rows(outputs, "documents")) == 5
+
+
+def test_the_vocabulary_does_not_grow_with_the_corpus(run, corpus):
+    vocab = Resources(settings.load()).language.vocab
+
+    def grow(number):
+        words = " ".join(f"zinc{number}x{n} may help ailment{number}y{n}." for n in range(200))
+        write(corpus / "new.txt", words)
+        run()
+        return len(vocab.strings)
+
+    grow(0)  # what is loaded on first use is there
+    assert grow(1) == grow(2) == grow(3)

@@ -43,7 +43,9 @@ def resources(tmp_path: Path) -> Resources:
     """A small untrained pipeline, and a knowledge base of a few names."""
     (tmp_path / "kb").mkdir()
     (tmp_path / "kb" / "names.jsonl").write_text("\n".join(map(json.dumps, NAMES)))
-    return cast(Resources, SimpleNamespace(language=make_pipeline(), folder=tmp_path.joinpath))
+    return cast(
+        Resources, SimpleNamespace(language=make_pipeline(), knowledge_base=tmp_path / "kb")
+    )
 
 
 def mention(text: str, part: str, label: str, **fields: Any) -> Mention:

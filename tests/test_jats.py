@@ -267,8 +267,11 @@ def _index(document: Document) -> citations.ReferenceIndex:
     return citations.ReferenceIndex(entries)
 
 
-@pytest.mark.parametrize("name", ARTICLES)
-def test_every_citation_resolves_to_its_entry(name):
+@pytest.mark.parametrize(
+    ("name", "in_ranges"),
+    [*((name, set()) for name in ARTICLES), ("formats/article.xml", {"entry 3"})],
+)
+def test_every_citation_resolves_to_its_entry(name, in_ranges):
     """The pipeline's own finder, which knows printed text only, finds what the mark-up says."""
     content = (DATA / name).read_bytes()
     document = _read(content)
@@ -290,7 +293,7 @@ def test_every_citation_resolves_to_its_entry(name):
         for rid in xref.get("rid").split()
         if rid in by_id
     }
-    assert {citation.reference_id for citation in found} == marked
+    assert {citation.reference_id for citation in found} == marked | in_ranges
 
 
 def test_the_parser_of_references_reads_every_field_back():
@@ -406,9 +409,9 @@ _HOSTILE = {
     "entity behind a false end": (
         b"<!DOCTYPE article [<!-- ]> --><!ENTITY x 'y'>]>" + _article("<p>&x;</p>"), "malformed"),
     "declaration in the body": (_article("<!DOCTYPE a [<!ENTITY x 'y'>]><p>&x;</p>"), "malformed"),
-    "100,000 nested elements": (_article("<p>" * 100_000 + "x" + "</p>" * 100_000), "malformed"),
-    "100,000 unclosed elements": (_article("<sec>" * 100_000), "malformed"),
-    "elements a little too deep": (_article("<sec>" * 120 + "x" + "</sec>" * 120), "malformed"),
+    "100,000 nested elements": (_article("<p>" * 100_000 + "x" + "</p>" * 100_000), "too_large"),
+    "100,000 unclosed elements": (_article("<sec>" * 100_000), "too_large"),
+    "elements a little too deep": (_article("<sec>" * 120 + "x" + "</sec>" * 120), "too_large"),
     "cut off": ((DATA / "vancouver.xml").read_bytes()[:3000], "malformed"),
     "cut off in the prolog": (b'<?xml version="1.0"?><!DOCTYPE article [', "malformed"),
     "endless prolog": (b"<!--" + b"x" * 3_000_000, "malformed"),

@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from hedgerow.errors import ResourceError
-from hedgerow.nlp.linker import (
-    Concept,
-    Linker,
-    is_misspelling,
-    load_linker,
-    name_key,
-    normal_word,
-    read_concepts,
-)
+from hedgerow.nlp.linker import Linker, is_misspelling, load_linker, read_concepts
+from hedgerow.nlp.names import Concept, name_key, normal_word
 from hedgerow.nlp.rules import load_data
 
 CONCEPTS = (

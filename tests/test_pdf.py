@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.nlp import segmenter
 from hedgerow.readers import pdf, pdf_layout, pdf_words
-from hedgerow.readers.base import Document
+from hedgerow.readers.base import Document, Options
 from hedgerow.readers.markdown import READER as MARKDOWN
 
 reportlab = pytest.importorskip("reportlab")
@@ -467,9 +468,9 @@ BIG_RANGE = b"begincmap 1 beginbfrange <00000000> <ffffffff> <00000041> endbfran
 @pytest.mark.parametrize(
     ("content", "limit"),
     [
-        (one_page(("/Filter /FlateDecode", ZEROS)), "MAX_STREAM_BYTES"),
-        (one_page(("/Filter [/Fl /Fl]", zlib.compress(ZEROS, 9))), "MAX_STREAM_BYTES"),
-        (one_page(("/Filter /RunLengthDecode", b"\x81\x20" * 1_000_000)), "MAX_STREAM_BYTES"),
+        (one_page(("/Filter /FlateDecode", ZEROS)), "limits.part_bytes"),
+        (one_page(("/Filter [/Fl /Fl]", zlib.compress(ZEROS, 9))), "limits.part_bytes"),
+        (one_page(("/Filter /RunLengthDecode", b"\x81\x20" * 1_000_000)), "limits.part_bytes"),
         (cid_font(to_unicode=BIG_RANGE), "MAX_FONT_ENTRIES"),
         (cid_font(widths="/W [0 4000000000 500]"), "MAX_FONT_ENTRIES"),
         (forms(depth=9, each=10), "MAX_CONTENT_BYTES"),
@@ -497,8 +498,11 @@ def test_bombs_are_rejected_with_the_limit_named(content, limit):
 
 def test_page_character_and_line_limits(monkeypatch):
     content = page_of(("paragraph", (LONG * 40).strip())).bytes()
+    for name, limit in (("pages", 1), ("characters", 1000)):
+        options = Options(limits=Limits(**{name: limit}))
+        with pytest.raises(RejectedDocument, match=f"limits.{name}"):
+            pdf.READER.read(content, path="a.pdf", options=options)
     for module, name, limit in (
-        (pdf_words, "MAX_PAGES", 1), (pdf_words, "MAX_CHARACTERS", 1000),
         (pdf_words, "MAX_PAGE_WORDS", 100), (pdf_layout, "MAX_LINES", 20),
     ):  # fmt: skip
         with monkeypatch.context() as patch:

@@ -360,7 +360,8 @@ def test_parts_on_disk_give_the_same_page_as_tables_in_memory(tmp_path: Path) ->
         if tables.TABLES[name].per_document:
             pieces[name] = []
             for at in range(0, max(table.num_rows, 1), 7):
-                path = tmp_path / f"{name}-{at}.parquet"
+                path = tmp_path / name / f"part-all-{at}.parquet"
+                path.parent.mkdir(exist_ok=True)
                 pq.write_table(table.slice(at, 7), path)
                 pieces[name].insert(0, path)
     whole = {n: t for n, t in given.items() if not tables.TABLES[n].per_document}

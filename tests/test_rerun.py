@@ -228,7 +228,7 @@ def test_a_snapshot_of_another_version_is_refused_and_a_full_run_replaces_it(run
     run()
     manifest = (outputs / "latest").resolve() / "manifest.json"
     manifest.write_text(manifest.read_text("utf-8").replace('"format": 2', '"format": 1'), "utf-8")
-    with pytest.raises(StoreError, match="found manifest format 1; expected 2.*--full"):
+    with pytest.raises(StoreError, match=r"found manifest format 1; expected 2.*--full"):
         run()
     outcome = run(full=True)
     assert outcome.published and outcome.plan.documents == 5

@@ -11,7 +11,7 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedgerow import tables
+from hedgerow import settings, tables
 from hedgerow.nlp.segmenter import bounds
 from hedgerow.nlp.tokenizer import make_tokenizer
 from hedgerow.stages import documents, sentences
@@ -116,7 +116,7 @@ def test_sentences_leave_out_nothing_but_blanks(text):
 def resources():
     nlp = spacy.blank("en")
     nlp.tokenizer = make_tokenizer(nlp)
-    return SimpleNamespace(language=nlp)
+    return SimpleNamespace(language=nlp, settings=settings.load())
 
 
 def items(pages: dict[str, str | bytes], override: str | None = None) -> pa.Table:
@@ -217,7 +217,7 @@ def test_what_cannot_be_read_is_a_reject_and_the_rest_goes_on(resources):
 
 
 def test_a_parser_that_fails_is_reported_as_a_reject(resources, monkeypatch):
-    def fail(content, *, path):
+    def fail(content, *, path, **options):
         raise KeyError("inside the library")
 
     monkeypatch.setattr("hedgerow.readers.text.READER.read", fail, raising=False)

@@ -9,9 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hedgerow.errors import RejectedDocument
-from hedgerow.readers.base import Block, Document
+from hedgerow import settings
+from hedgerow.errors import RejectedDocument, SettingsError
+from hedgerow.limits import Limits
+from hedgerow.readers.base import Block, Document, Options
 from hedgerow.readers.tabular import CSV, PARQUET, TSV
+from hedgerow.settings import Tabular
 
 
 def parquet(**columns) -> bytes:
@@ -96,13 +99,18 @@ def test_an_open_quote_at_the_end_is_one_error():
     [
         (CSV, b"", "empty", "text"),
         (CSV, b"id,text\n\0,b\n", "binary", "control bytes"),
-        (CSV, b"id,words\na,b\n", "malformed", "found the columns id, words; expected one named"),
-        (CSV, ",".join(["c"] * 2000).encode(), "too_large", "MAX_COLUMNS"),
+        (
+            CSV,
+            b"id,words\na,b\n",
+            "malformed",
+            "found the columns 'id', 'words'; expected one of the text named",
+        ),
+        (CSV, ",".join(["c"] * 2000).encode(), "too_large", "limits.columns"),
         (TSV, b'"id\ttext', "malformed", "found no header"),
         (PARQUET, b"", "empty", "Parquet"),
         (PARQUET, b"PAR1 and no more", "malformed", "PAR1 at both ends"),
         (PARQUET, b"PAR1" + b"x" * 100 + b"PAR1", "malformed", "cannot be read"),
-        (PARQUET, parquet(id=["a"], words=["b"]), "malformed", "found the columns id, words"),
+        (PARQUET, parquet(id=["a"], words=["b"]), "malformed", "found the columns 'id', 'words'"),
     ],
 )
 def test_a_file_without_texts_is_rejected_with_the_reason(reader, content, reason, said):
@@ -112,10 +120,72 @@ def test_a_file_without_texts_is_rejected_with_the_reason(reader, content, reaso
     assert said in rejected.value.detail
 
 
-def test_a_parquet_file_that_would_unpack_to_too_much_is_rejected(monkeypatch):
-    monkeypatch.setattr("hedgerow.readers.tabular.MAX_PARQUET_BYTES", 100)
-    with pytest.raises(RejectedDocument, match="MAX_PARQUET_BYTES"):
-        list(PARQUET.split(parquet(id=["a"], text=["zinc " * 100])))
+def test_a_parquet_file_that_would_unpack_to_too_much_is_rejected():
+    options = Options(limits=Limits(unpacked_bytes=100))
+    with pytest.raises(RejectedDocument, match=r"limits\.unpacked_bytes"):
+        list(PARQUET.split(parquet(id=["a"], text=["zinc " * 100]), options))
+
+
+MAPPED = Options(tabular=Tabular(text="AbstractText (English)", title="Heading", id="Accession"))
+
+
+@pytest.mark.parametrize("mapped", ["CSV", "TSV", "PARQUET"])
+def test_columns_are_named_in_the_settings(mapped):
+    names = ["Accession", "Heading", "AbstractText (English)", "text"]
+    row = ["A-1", "Zinc, again", "Zinc may shorten colds.", "not this one"]
+    content = {
+        "CSV": b"Accession,Heading,AbstractText (English),text\n"
+        b'A-1,"Zinc, again",Zinc may shorten colds.,not this one\n',
+        "TSV": "\n".join(map("\t".join, (names, row))).encode(),
+        "PARQUET": parquet(**{name: [value] for name, value in zip(names, row, strict=True)}),
+    }[mapped]
+    reader = {"CSV": CSV, "TSV": TSV, "PARQUET": PARQUET}[mapped]
+    (item,) = reader.split(content, MAPPED)
+    found = reader.read(item.content, path="a", options=MAPPED)
+    assert (found.declared_id, found.title) == ("A-1", "Zinc, again")
+    assert found.text == "Zinc may shorten colds."
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(RejectedDocument) as rejected:
+        list(CSV.split(b"PMID,Summary\n1,Zinc helps.\n", MAPPED))
+    assert rejected.value.detail == (
+        "found the columns 'PMID', 'Summary'; expected one of the text named AbstractText "
+        "(English) or text or abstract or abstract_text or abstracttext; name yours in "
+        'hedgerow.toml: [tabular] text = "…"'
+    )
+    with pytest.raises(RejectedDocument, match="expected one of the id named id or doc_id"):
+        list(CSV.split(b"key,text\n1,Zinc helps.\n"))
+
+
+def test_the_settings_file_maps_columns(tmp_path, monkeypatch):
+    (tmp_path / "hedgerow.toml").write_text('[tabular]\ntext = "Summary"\n[limits]\npages = 3\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEDGEROW_LIMITS__DEPTH", "7")
+    found = Options.of(settings.load())
+    assert (found.tabular.text, found.limits.pages, found.limits.depth) == ("Summary", 3, 7)
+    (tmp_path / "hedgerow.toml").write_text('[limits]\npages = "many"\n')
+    with pytest.raises(SettingsError, match=r"limits.pages.*HEDGEROW_LIMITS__PAGES"):
+        settings.load()
+
+
+def test_a_field_beyond_the_limit_is_named():
+    options = Options(limits=Limits(document_bytes=50))
+    items = list(CSV.split(b"id,text\na," + b"x" * 100 + b"\nb,Zinc helps.\n", options))
+    assert items[0].error[0] == "too_large" and "limits.document_bytes" in items[0].error[1]
+
+
+def test_old_line_ends_are_line_ends():
+    assert len(documents(CSV, b"id,text\ra,Zinc helps.\rb,Zinc may help.\r")) == 2
+
+
+def test_one_long_text_said_many_times_takes_the_memory_of_one():
+    content = parquet(id=[str(i) for i in range(200)], text=["zinc " * 200_000] * 200)
+    assert len(content) < 3_000_000
+    before = pa.total_allocated_bytes()
+    for item in PARQUET.split(content):
+        assert item.error is None
+        assert pa.total_allocated_bytes() - before < 50_000_000
 
 
 def test_a_row_with_a_field_of_many_megabytes_is_read():

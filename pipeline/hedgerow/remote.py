@@ -7,9 +7,10 @@ URL/latest.json        names the newest complete snapshot; written last
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,88 +18,120 @@ from pyarrow import fs
 
 from hedgerow import tables
 from hedgerow.errors import StoreError
+from hedgerow.places import explained, open_url, read_file, shown
 from hedgerow.store import Manifest, Snapshot
 
 POINTER = "latest.json"
-
-
-def is_url(path: str) -> bool:
-    """Return whether a path names a file system, such as s3://bucket/folder."""
-    return "://" in path
+_MANIFEST = "manifest.json"
+_AT_ONCE = 8
+"""Files under way at the same time."""
 
 
 def publish(snapshot: Snapshot, url: str) -> int:
     """Copy a snapshot to a URL, then point `latest.json` at it; return the files copied.
 
     Files that are there already with the same size are not copied again: their names are made
-    from their content. Raises StoreError where the URL cannot be used.
+    from their content. Parts that the latest snapshot there has too are copied within the store.
+    Raises StoreError where the URL cannot be used; the pointer is then as it was.
     """
+    system, root = open_url(url)
+    name, manifest = snapshot.path.name, snapshot.path / _MANIFEST
+    files = [f for f in sorted(snapshot.path.rglob("*")) if f.is_file() and f != manifest]
     try:
-        system, root = fs.FileSystem.from_uri(url)
-        target = f"{root.rstrip('/')}/snapshots/{snapshot.path.name}"
-        files = [p for p in sorted(snapshot.path.rglob("*")) if p.is_file()]
-        # The manifest goes last of all files: a copy that has one is complete.
-        files.sort(key=lambda p: p.name == "manifest.json")
-        copied = sum(
-            _copy(system, p, f"{target}/{p.relative_to(snapshot.path).as_posix()}") for p in files
-        )
-        pointer = json.dumps({"snapshot": snapshot.path.name}).encode()
-        _write(system, f"{root.rstrip('/')}/{POINTER}", pointer)
-        return copied
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _unusable(url, error) from error
+        with explained(url):
+            there = _sizes(system, f"{root}/snapshots/{name}")
+            older = _pointed_at(url)
+            kept = _sizes(system, f"{root}/snapshots/{older}") if older not in (None, name) else {}
+
+            def copy(file: Path) -> int:
+                path, size = file.relative_to(snapshot.path).as_posix(), file.stat().st_size
+                target = f"{root}/snapshots/{name}/{path}"
+                if there.get(path) == size:
+                    return 0
+                if file.suffix == ".parquet" and kept.get(path) == size:
+                    _make_folder(system, target)
+                    system.copy_file(f"{root}/snapshots/{older}/{path}", target)
+                else:
+                    _write(system, target, file.read_bytes())
+                return 1
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                copied = sum(pool.map(copy, files))
+            copied += copy(manifest)  # a copy that has one is complete
+            _write(system, f"{root}/{POINTER}", json.dumps({"snapshot": name}).encode())
+    except FileNotFoundError as error:  # of the store: a part, or the bucket
+        raise _broken(url, error) from error
+    return copied
 
 
-def _copy(system: fs.FileSystem, source: Path, target: str) -> int:
-    info = system.get_file_info(target)
-    if info.type == fs.FileType.File and info.size == source.stat().st_size:
-        return 0
-    _write(system, target, source.read_bytes())
-    return 1
+def _sizes(system: fs.FileSystem, folder: str) -> dict[str, int]:
+    """Return the size of each file below a folder, by its path there; none if it is missing."""
+    selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
+    infos = system.get_file_info(selector)
+    return {i.path[len(folder) + 1 :]: i.size for i in infos if i.type == fs.FileType.File}
 
 
 def _write(system: fs.FileSystem, target: str, data: bytes) -> None:
-    system.create_dir(target.rsplit("/", 1)[0], recursive=True)
-    with system.open_output_stream(target) as sink:
+    """Write a file; whoever reads it meanwhile sees the old one or the new one, never half."""
+    _make_folder(system, target)
+    folder, _, name = target.rpartition("/")
+    local = system.type_name == "local"  # an object store shows an object once it is whole
+    place = f"{folder}/.{name}" if local else target
+    with system.open_output_stream(place) as sink:
         sink.write(data)
+    if local:
+        system.move(place, target)
+
+
+def _make_folder(system: fs.FileSystem, target: str) -> None:
+    """Make the folder of a file where the file system has folders: elsewhere it were an object."""
+    if system.type_name in ("local", "hdfs"):
+        system.create_dir(target.rpartition("/")[0], recursive=True)
+
+
+def _pointed_at(url: str) -> str | None:
+    """Return the name of the snapshot that a URL points to; None where it points to none."""
+    data = read_file(url, POINTER)
+    try:
+        name = None if data is None else json.loads(data)["snapshot"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _broken(url, error) from error
+    if name is not None and not re.fullmatch(r"\w[\w-]*", str(name)):
+        raise _broken(url, ValueError(f"found the name {name!r}"))
+    return name
 
 
 def open_tables(url: str) -> Callable[[str], pa.Table]:
     """Return a function from table name to table, of the snapshot that a URL points to now.
 
-    Raises StoreError where the URL holds none.
+    Raises StoreError where the URL holds none, and so does the function where a part is missing.
     """
-    try:
-        system, root = fs.FileSystem.from_uri(url)
-        root = root.rstrip("/")
-        with system.open_input_file(f"{root}/{POINTER}") as source:
-            name = json.loads(source.read())["snapshot"]
-        where = f"{root}/snapshots/{name}"
-        with system.open_input_file(f"{where}/manifest.json") as source:
-            manifest = Manifest.from_json(source.read().decode(), where=Path(where))
-    except (OSError, pa.ArrowInvalid, ValueError, KeyError) as error:
-        raise _unusable(url, error) from error
+    name = _pointed_at(url)
+    if name is None:
+        raise StoreError(
+            f"{shown(url)}: found no {POINTER}; expected a place that `hedgerow publish` has "
+            "written; publish a snapshot to it first"
+        )
+    system, root = open_url(url)
+    where = f"snapshots/{name}"
+    manifest = Manifest.from_json(
+        (read_file(url, f"{where}/{_MANIFEST}") or b"").decode(), where=Path(where) / _MANIFEST
+    )
 
     def read(table: str) -> pa.Table:
-        return tables.concat(
-            table,
-            [
-                pq.read_table(f"{where}/{table}/{part.file}", filesystem=system, partitioning=None)
-                for part in manifest.tables[table]
-            ],
-        )
+        try:
+            with explained(url):
+                paths = [f"{root}/{where}/{table}/{part.file}" for part in manifest.tables[table]]
+                parts = [pq.read_table(p, filesystem=system, partitioning=None) for p in paths]
+        except FileNotFoundError as error:
+            raise _broken(url, error) from error
+        return tables.concat(table, parts)
 
     return read
 
 
-def _unusable(url: str, error: Exception) -> StoreError:
-    parts = urlsplit(url)
-    # A URL may carry keys before the host or in its query: neither is repeated.
-    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    why = str(error).replace(url, where)
-    if parts.password:
-        why = why.replace(parts.password, "…")
+def _broken(url: str, error: Exception) -> StoreError:
     return StoreError(
-        f"{where}: {why}; expected a place that `hedgerow publish` can write or has written, such "
-        "as s3://bucket/folder; look at the address and the credentials"
+        f"{shown(url)}: {error}; expected a snapshot that `hedgerow publish` has copied whole; "
+        "publish it again"
     )

@@ -31,12 +31,17 @@ class Resources:
         return self.settings.model_path()
 
     def folder(self, name: str) -> Path:
-        """Return a folder of the model, such as kb or units: its own, else the one that ships.
+        """Return a folder of the model, such as units: its own, else the one that ships.
 
         A pipeline from elsewhere finds entities; the rest is then ours.
         """
         own = self.model_path / name
         return own if own.is_dir() else shipped_model() / name
+
+    @property
+    def knowledge_base(self) -> Path:
+        """The folder of the knowledge base: the one named in the settings, else the model's."""
+        return self.settings.knowledge_base_path()
 
     @property
     def language(self) -> Language:

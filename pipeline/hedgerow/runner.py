@@ -13,6 +13,7 @@ from hedgerow import tables
 from hedgerow.corpus import Reject
 from hedgerow.engines import Engine, Work, WorkerFailedError, open_engine
 from hedgerow.errors import StoreError
+from hedgerow.places import shown
 from hedgerow.plan import Listener, Plan, Run, begin, make_plan
 from hedgerow.publish import publish
 from hedgerow.settings import Settings
@@ -63,7 +64,7 @@ def run(
         state = begin(settings, listen, full=full)
         plan = make_plan(state, until=until)
         return _outcome(state, plan, began, published=False)
-    with explain_os_errors(settings.outputs), outputs.lock(str(settings.corpus)):
+    with explain_os_errors(settings.outputs), outputs.lock(shown(settings.corpus)):
         state = begin(settings, listen, full=full)
         if full:
             shutil.rmtree(outputs.work, ignore_errors=True)

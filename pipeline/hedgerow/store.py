@@ -37,6 +37,8 @@ from hedgerow import ids, tables
 from hedgerow.errors import ContractError, LockedError, StoreError
 
 FORMAT = 2
+_ALL = "all"
+"""In a part's name, the bucket of all documents."""
 BUCKET_DOCUMENTS = 64
 """A bucket of more documents is split in two."""
 
@@ -205,7 +207,8 @@ def document_bits(doc_id: str) -> str:
 
 def assign_buckets(doc_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return bucket to its documents, sorted: a function of the set of documents alone."""
-    pending = [("", sorted(set(doc_ids)))]
+    bits = {doc_id: document_bits(doc_id) for doc_id in set(doc_ids)}
+    pending = [("", sorted(bits))]
     buckets: dict[str, list[str]] = {}
     while pending:
         prefix, members = pending.pop()
@@ -215,7 +218,7 @@ def assign_buckets(doc_ids: Iterable[str]) -> dict[str, list[str]]:
             continue
         halves: dict[str, list[str]] = {"0": [], "1": []}
         for doc_id in members:
-            halves[document_bits(doc_id)[len(prefix)]].append(doc_id)
+            halves[bits[doc_id][len(prefix)]].append(doc_id)
         pending += [(prefix + bit, half) for bit, half in halves.items()]
     return dict(sorted(buckets.items()))
 
@@ -244,12 +247,18 @@ def write_part(
         )
         data = temporary.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
-        file = f"part-{bucket or 'all'}-{sha256[:16]}.parquet"
+        file = f"part-{bucket or _ALL}-{sha256[:16]}.parquet"
         sync(temporary)
         temporary.replace(folder / file)
     finally:
         temporary.unlink(missing_ok=True)
     return Part(file=file, bucket=bucket, rows=table.num_rows, bytes=len(data), sha256=sha256)
+
+
+def bucket_of(part: Path) -> str:
+    """Return the bucket that a part's name gives."""
+    bucket = part.name.split("-")[1]
+    return "" if bucket == _ALL else bucket
 
 
 def sync(path: Path) -> None:
@@ -285,7 +294,7 @@ class Outputs:
         if name is None:
             return Snapshot(self.latest.resolve()) if self.latest.exists() else None
         path = self.root / "snapshots" / name
-        if not (path / "manifest.json").is_file():
+        if name not in (snapshot.path.name for snapshot in self.all()):
             raise StoreError(
                 f"{path}: found no snapshot; expected one of {[s.path.name for s in self.all()]}"
             )

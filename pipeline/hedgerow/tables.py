@@ -152,6 +152,7 @@ CAUSES = (
     "lexicon",
     "knowledge base",
     "settings",
+    "limits",
     "code",
     "dependencies",
 )
@@ -163,6 +164,7 @@ REASONS = (
     "binary",
     "malformed",
     "no_text",
+    "language",
     "missing_id",
     "duplicate_id",
     "worker_failed",
@@ -289,7 +291,9 @@ DOCUMENTS = Table(
         _optional("author", "Author or authors, as stated."),
         _optional("published", "Date of publication as stated, ISO 8601 where it can be read so."),
         Column("media_type", STRING, "Media type of the source, such as text/html."),
-        _optional("language", "Declared language (BCP 47), where there is one."),
+        _optional(
+            "language", "Language (BCP 47): of the text where it is clear, else as declared."
+        ),
         _optional("licence", "Licence as stated."),
         _vocabulary("interest", INTERESTS, "What kind of party publishes the document."),
         Column("interest_basis", STRING, "How interest was determined."),
@@ -968,13 +972,16 @@ def _array(name: str, column: Column, values: Any) -> pa.Array:
                 if isinstance(values, pa.Array)
                 else pa.array(values, column.type)
             )
-        if isinstance(values, pa.Array):
-            values = values.to_pylist()
-        position = {value: i for i, value in enumerate(column.values)}
-        codes = [None if v is None else position[v] for v in values]
-        return pa.DictionaryArray.from_arrays(
-            pa.array(codes, pa.int8()), pa.array(column.values, STRING)
-        )
+        vocabulary = pa.array(column.values, STRING)
+        if isinstance(values, pa.DictionaryArray):
+            if values.type.index_type == pa.int8() and values.dictionary.equals(vocabulary):
+                return values
+            values = values.dictionary_decode()
+        values = pa.array(values, STRING)
+        codes = pc.index_in(values, value_set=vocabulary).cast(pa.int8())
+        if codes.null_count > values.null_count:
+            raise KeyError(values.filter(pc.and_(codes.is_null(), values.is_valid()))[0].as_py())
+        return pa.DictionaryArray.from_arrays(codes, vocabulary)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise ContractError(
             f"table {name}, column {column.name}: {error}; expected {column.type}"

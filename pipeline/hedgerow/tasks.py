@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hedgerow import tables
-from hedgerow.corpus import NO_OFFSET, Entry, Reject, item_bytes, read_bytes
+from hedgerow.corpus import NO_OFFSET, Entry, Reject, file_of, item_bytes, read_bytes
 from hedgerow.errors import ContractError, RejectedDocument
 from hedgerow.fingerprints import digest
-from hedgerow.readers import reader_for
+from hedgerow.readers import Options, reader_for, split
 from hedgerow.resources import Resources
 from hedgerow.stages import DOCUMENT_STAGES, STAGES, Stage
 from hedgerow.store import Part, Snapshot, sync, write_part
@@ -169,7 +169,7 @@ def _input(name: str, held: dict[str, pa.Table], batch: Batch) -> pa.Table:
         else:
             assert batch.previous is not None  # a batch starts late only if there is one
             doc_ids = [entry.doc_id for entry in batch.entries]
-            held[name] = Snapshot(batch.previous).read(name, doc_ids=doc_ids)
+            held[name] = _snapshot(batch.previous).read(name, doc_ids=doc_ids)
     return held[name]
 
 
@@ -180,18 +180,17 @@ def _writer(name: str) -> int:
 def _items(batch: Batch, resources: Resources, lost: list[Reject]) -> pa.Table:
     """Return the documents' bytes; those that vanished or changed since the scan go to `lost`."""
     settings = resources.settings
-    limit = settings.max_file_bytes
     contents: dict[str, bytes] = {}
     rows = []
     for entry in batch.entries:
-        file = settings.corpus / entry.path
+        file = file_of(settings.corpus, entry.path)
         try:
             if entry.offset == NO_OFFSET:
-                found = _rows_of(file, entry.file_sha256, limit)
+                found = _rows_of(file, entry.file_sha256, Options.of(settings))
                 data = found[entry.ordinal] if entry.ordinal < len(found) else b""
             else:
                 if entry.path not in contents:
-                    contents[entry.path] = read_bytes(file, limit=limit)
+                    contents[entry.path] = read_bytes(file, settings.limits)
                 data = contents[entry.path][entry.offset : entry.offset + entry.length]
         except RejectedDocument as error:
             lost.append(
@@ -226,12 +225,12 @@ def _items(batch: Batch, resources: Resources, lost: list[Reject]) -> pa.Table:
 
 
 @lru_cache(maxsize=1)
-def _rows_of(file: Path, file_sha256: str, limit: int) -> list[bytes]:
+def _rows_of(file: Path, file_sha256: str, options: Options) -> list[bytes]:
     """Return the items of a file that are no slices of it, cut once for all its batches."""
-    content = read_bytes(file, limit=limit)
+    content = read_bytes(file, options.limits)
     reader = reader_for(file.name)
     assert reader is not None  # the scan found one
-    return [item_bytes(content, item) for item in reader.split(content)]
+    return [item_bytes(content, item) for item in split(reader, content, options)]
 
 
 def _keep(outputs: Mapping[str, pa.Table], folder: Path) -> None:
@@ -300,8 +299,14 @@ def _pieces(bucket: Bucket, number: int, name: str) -> list[pa.Table]:
             pieces.append(table.filter(pc.is_in(table.column("doc_id"), pa.array(doc_ids))))
     if kept:
         assert bucket.previous is not None  # rows are kept only where there is a snapshot
-        pieces.append(Snapshot(bucket.previous).read(name, doc_ids=kept))
+        pieces.append(_snapshot(bucket.previous).read(name, doc_ids=kept))
     return pieces
+
+
+@lru_cache(maxsize=1)
+def _snapshot(path: Path) -> Snapshot:
+    """Return the snapshot in a folder; its manifest is parsed once for all tasks."""
+    return Snapshot(path)
 
 
 def bucket_parts(bucket: Bucket) -> dict[str, Part]:

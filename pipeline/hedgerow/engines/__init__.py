@@ -35,7 +35,11 @@ class Engine(Protocol):
 
 
 def open_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name."""
+    """Return the engine that the settings name. Raises SettingsError where it is not installed."""
+    if settings.engine == "ray":
+        from hedgerow.engines.ray import RayData
+
+        return RayData(settings)
     from hedgerow.engines.local import InProcess, Processes
 
     return InProcess(settings) if settings.workers == 1 else Processes(settings)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+import ftfy
 from charset_normalizer import from_bytes
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
+from hedgerow.settings import Settings, Tabular
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,25 @@ class Document:
     interest: str | None = None
 
 
+@dataclass(frozen=True)
+class Options:
+    """What the settings say to readers.
+
+    limits: the most that may be read. tabular: which columns of a table are which fields.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    tabular: Tabular = field(default_factory=Tabular)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Options:
+        """Return the options that the settings hold."""
+        return cls(settings.limits, settings.tabular)
+
+
+DEFAULTS = Options()
+
+
 class Reader(Protocol):
     """Turns the bytes of one format into documents. A format is one module with one `READER`."""
 
@@ -87,13 +109,15 @@ class Reader(Protocol):
     def suffixes(self) -> tuple[str, ...]:
         """File name endings of the format, lower case, with the dot."""
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the items of a file, in order; the whole file where it holds one document.
+
+        Items are yielded as they are found: a file may hold many more than its limit.
 
         Raises RejectedDocument only where nothing of the file can be used.
         """
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in the bytes of one item.
 
         Raises RejectedDocument where they hold none that can be used.
@@ -189,6 +213,11 @@ _INVISIBLE = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_MOJIBAKE = re.compile(
+    "[\xc2-\xf4][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ]"  # UTF-8 as another encoding shows it
+)
+_LIGATURES = {ord(c): unicodedata.normalize("NFKC", c) for c in "ﬀﬁﬂﬃﬄﬅﬆ"}
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
 
 
 def normalise(text: str) -> str:
@@ -196,12 +225,31 @@ def normalise(text: str) -> str:
 
     Line ends become LF; every other kind of space becomes a space; tabs stay. Soft hyphens,
     zero-width and direction marks and other control characters are removed. Half a surrogate pair
-    becomes U+FFFD. The result is in NFC, and normalising it again changes nothing.
+    becomes U+FFFD, ligatures become letters, and mojibake is repaired where it is certain, line by
+    line. The result is in NFC, and normalising it again changes nothing.
     """
+    cleaned = _clean(_repair(text))
+    while _MOJIBAKE.search(cleaned) and (again := _clean(_repair(cleaned))) != cleaned:
+        cleaned = again
+    return cleaned
+
+
+def _clean(text: str) -> str:
     if not text.isascii():
         text = _SURROGATES.sub("\ufffd", _SPACES.sub(" ", text))
+        if _LIGATURE.search(text):
+            text = text.translate(_LIGATURES)
     text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
     return unicodedata.normalize("NFC", text)
+
+
+def _repair(text: str) -> str:
+    """Return the text with lines repaired that were UTF-8 but were read as something else."""
+    if text.isascii() or not _MOJIBAKE.search(text):
+        return text
+    return "\n".join(
+        ftfy.fix_encoding(line) if _MOJIBAKE.search(line) else line for line in text.split("\n")
+    )
 
 
 _BLANKS = re.compile(r"\s+")
@@ -218,12 +266,25 @@ def require_letters(text: str, what: str) -> None:
         raise RejectedDocument("no_text", f"found no words in {what}; expected text to read")
 
 
+_FILLED_LINE = re.compile(r"[^\s][^\n]*")
+
+
+def require_few_lines(text: str, limits: Limits) -> None:
+    """Raise RejectedDocument "too_large" where a text has more characters or lines than blocks.
+
+    For text that is read line by line, before that is done.
+    """
+    limits.check("characters", len(text), "characters")
+    limits.check("blocks", sum(1 for _ in _FILLED_LINE.finditer(text)), "lines of text")
+
+
 class BlockBuilder:
     """Lays blocks out as one text, a blank line apart; rows and items stand on adjacent lines."""
 
     _TIGHT = frozenset({"list_item", "table_row", "reference"})
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULTS.limits) -> None:
+        self._limits = limits
         self._parts: list[str] = []
         self._length = 0
         self.blocks: list[Block] = []
@@ -240,6 +301,7 @@ class BlockBuilder:
         """Append a block and return its index; None where the text is blank.
 
         The text is normalised and its blanks are collapsed, so a block is always one line.
+        Raises RejectedDocument "too_large" beyond the limits of blocks and characters.
         """
         text = one_line(text)
         if not text:
@@ -253,6 +315,8 @@ class BlockBuilder:
         self._parts.append(text)
         self._length += len(text)
         self.blocks.append(Block(start, self._length, block, level, parent, row))
+        self._limits.check("blocks", len(self.blocks), "blocks")
+        self._limits.check("characters", self._length, "characters")
         return len(self.blocks) - 1
 
     def text_of(self, index: int) -> str:

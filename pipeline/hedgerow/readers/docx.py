@@ -18,22 +18,13 @@ import docx
 from lxml import etree
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, require_letters
+from hedgerow.readers.base import DEFAULTS, BlockBuilder, Document, Item, Options, require_letters
 from hedgerow.readers.lines import is_caption, is_reference, is_reference_heading
 
-MAX_UNZIPPED_BYTES = 256_000_000
-"""Bytes that all parts of a document may hold together once unzipped."""
-
-MAX_XML_BYTES = 64_000_000
-"""Bytes that one XML part may hold once unzipped."""
-
-MAX_RATIO = 200
-"""How many times larger than its zipped form a part may be, once it is larger than a megabyte."""
-
-MAX_PARTS = 10_000
-MAX_BLOCKS = 500_000
-_SMALL = 1_000_000
+_MAX_PARTS = 10_000
+"""Parts of the zip archive; a Word file with a thousand pictures has about as many."""
 _OLE = b"\xd0\xcf\x11\xe0"
 """How old Word files begin, and encrypted .docx files, which are wrapped in that format."""
 
@@ -59,10 +50,12 @@ _SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺
 _SIGNED = re.compile(r"[+−-]?\d*")
 _HEADING = re.compile(r"(?i)(?:heading|überschrift|titre|título|titolo|kop|rubrik) ?([1-9])$")
 _LIST_STYLE = re.compile(r"(?i)list (?:bullet|number)(?: ([2-9]))?$")
-_MAX_LEVEL = 127
+_LEVEL = re.compile("[0-9]{1,3}")
+_MAX_LIST_LEVEL = 8
+"""Word's lists have nine levels."""
 
 
-def _check_archive(content: bytes) -> None:
+def _check_archive(content: bytes, limits: Limits) -> None:
     """Raise RejectedDocument where the zip archive is broken or would unzip to too much."""
     if content.startswith(_OLE):
         raise RejectedDocument(
@@ -77,27 +70,21 @@ def _check_archive(content: bytes) -> None:
         raise RejectedDocument(
             "malformed", f"found no whole zip archive ({error}); expected .docx; mend the file"
         ) from error
-    if len(parts) > MAX_PARTS:
-        raise _beyond(f"{len(parts):,} parts", MAX_PARTS, "MAX_PARTS")
+    if len(parts) > _MAX_PARTS:
+        raise RejectedDocument(
+            "too_large",
+            f"found {len(parts):,} parts; expected at most {_MAX_PARTS:,}; save the file anew",
+        )
     total = 0
     for part in parts:
         size = part.file_size
         total += size
         if part.flag_bits & 1:
             raise RejectedDocument("unreadable", "found an encrypted part; save it unencrypted")
-        if part.filename.endswith((".xml", ".rels")) and size > MAX_XML_BYTES:
-            raise _beyond(f"{size:,} bytes in {part.filename[:80]}", MAX_XML_BYTES, "MAX_XML_BYTES")
-        if size > _SMALL and size > MAX_RATIO * max(part.compress_size, 1):
-            ratio = size // max(part.compress_size, 1)
-            raise _beyond(f"a part that unzips to {ratio:,} times its size", MAX_RATIO, "MAX_RATIO")
-    if total > MAX_UNZIPPED_BYTES:
-        raise _beyond(f"{total:,} bytes once unzipped", MAX_UNZIPPED_BYTES, "MAX_UNZIPPED_BYTES")
-
-
-def _beyond(found: str, limit: int, name: str) -> RejectedDocument:
-    return RejectedDocument(
-        "too_large", f"found {found}; expected at most {limit:,} ({name}); split the document"
-    )
+        if part.filename.endswith((".xml", ".rels")):
+            limits.check("part_bytes", size, f"bytes in {part.filename[:80]!r}")
+        limits.check_ratio(part.compress_size, size)
+    limits.check("parts_bytes", total, "bytes once unzipped")
 
 
 @dataclass(frozen=True)
@@ -117,7 +104,7 @@ def _numbering(package: Any) -> _Numbering:
         root = _parsed(part)
         abstract = {
             a.get(_W + "abstractNumId"): {
-                int(level.get(_W + "ilvl") or 0): _value(level, "numFmt") or "bullet"
+                _list_level(level.get(_W + "ilvl")): _value(level, "numFmt") or "bullet"
                 for level in a.findall(_W + "lvl")
             }
             for a in root.findall(_W + "abstractNum")
@@ -131,9 +118,14 @@ def _numbering(package: Any) -> _Numbering:
         for style in _parsed(part).iter(_W + "style"):
             numbered = style.find(f"{_W}pPr/{_W}numPr")
             if numbered is not None:
-                level = int(_value(numbered, "ilvl") or 0)
+                level = _list_level(_value(numbered, "ilvl"))
                 styles[style.get(_W + "styleId")] = (_value(numbered, "numId") or "", level)
     return _Numbering(formats, styles)
+
+
+def _list_level(stated: str | None) -> int:
+    """Return the level of a list, from 0, as w:ilvl states it; 0 where it states none."""
+    return min(int(stated), _MAX_LIST_LEVEL) if stated and _LEVEL.fullmatch(stated) else 0
 
 
 def _value(element: Any, name: str) -> str | None:
@@ -145,7 +137,7 @@ def _value(element: Any, name: str) -> str | None:
 def _related(package: Any, ending: str) -> bytes | None:
     """Return the bytes of the part related to the main document by a type with this ending."""
     for relation in package.part.rels.values():
-        if not relation.is_external and relation.reltype.endswith(ending):
+        if not relation.is_external and (relation.reltype or "").endswith(ending):
             return bytes(relation.target_part.blob)
     return None
 
@@ -159,23 +151,22 @@ def _parsed(xml: bytes) -> Any:
 class _Walk:
     """Turns the body of a document into blocks."""
 
-    def __init__(self, package: Any) -> None:
-        self.builder = BlockBuilder()
+    def __init__(self, package: Any, limits: Limits) -> None:
+        self.builder = BlockBuilder(limits)
+        self.limits = limits
+        self.depth = 0
         self.title: str | None = None
         self.numbering = _numbering(package)
         self.style_names = {style.style_id: style.name or "" for style in package.styles}
-        self.counters: dict[tuple[str, int], int] = {}
+        self.counters: dict[str, dict[int, int]] = {}
         self.items: list[int] = []
         self.notes: list[tuple[str, str]] = []
         self.in_references = False
 
-    def add(self, text: str, kind: str, **fields: int | None) -> int | None:
-        if len(self.builder.blocks) >= MAX_BLOCKS:
-            raise _beyond(f"more than {MAX_BLOCKS:,} blocks", MAX_BLOCKS, "MAX_BLOCKS")
-        return self.builder.add(text, kind, **fields)
-
     def body(self, element: Any) -> None:
         """Add the blocks of a body, or of an element that wraps some, such as w:ins."""
+        self.depth += 1
+        self.limits.check("depth", self.depth, "elements inside one another")
         for child in element:
             if child.tag in _SKIPPED:
                 continue
@@ -186,6 +177,7 @@ class _Walk:
                 self.table(child)
             elif isinstance(child.tag, str):
                 self.body(child)
+        self.depth -= 1
 
     def paragraph(self, element: Any) -> None:
         text = self.text(element)
@@ -203,7 +195,7 @@ class _Walk:
             self._item(text, *place)
         else:
             self.items.clear()
-            self.add(text, self._kind(text, style))
+            self.builder.add(text, self._kind(text, style))
 
     def _heading_level(self, style: str, properties: Any) -> int | None:
         """Return the level of a heading, 0 for the title; None for other paragraphs."""
@@ -219,9 +211,9 @@ class _Walk:
         self.in_references = is_reference_heading(text)
         first = not any(block.block == "heading" for block in self.builder.blocks)
         if level <= 1 and self.title is None and first:
-            self.title = text if self.add(text, "title") is not None else None
+            self.title = text if self.builder.add(text, "title") is not None else None
         else:
-            self.add(text, "heading", level=max(level, 1))
+            self.builder.add(text, "heading", level=max(level, 1))
 
     def _kind(self, text: str, style: str) -> str:
         if self.in_references and is_reference(text.strip(), listed=True):
@@ -233,8 +225,7 @@ class _Walk:
         numbered = None if properties is None else properties.find(_W + "numPr")
         if numbered is not None:
             number = _value(numbered, "numId") or "0"
-            level = _value(numbered, "ilvl") or "0"
-            return (number, int(level)) if number != "0" and level.isdecimal() else None
+            return (number, _list_level(_value(numbered, "ilvl"))) if number != "0" else None
         if style_id in self.numbering.styles:
             number, depth = self.numbering.styles[style_id]
             return number, max(depth, _style_level(style))
@@ -248,20 +239,18 @@ class _Walk:
         if kind in ("bullet", "none"):
             mark = "•"
         else:
-            count = self.counters.get((number, level), 0) + 1
-            self.counters[number, level] = count
-            mark = f"{count}."
-        for key in [key for key in self.counters if key[0] == number and key[1] > level]:
-            del self.counters[key]
+            counts = self.counters.setdefault(number, {})
+            counts[level] = counts.get(level, 0) + 1
+            mark = f"{counts[level]}."
+        for deeper in range(level + 1, _MAX_LIST_LEVEL + 1):
+            self.counters.get(number, {}).pop(deeper, None)
         if self.in_references:
-            self.add(text if mark == "•" else f"{mark} {text}", "reference")
+            self.builder.add(text if mark == "•" else f"{mark} {text}", "reference")
             return
         parent = self.items[level - 1] if 0 < level <= len(self.items) else None
         if parent is None:
             parent = self.items[-1] if level > len(self.items) > 0 else self._lead_in()
-        added = self.add(
-            f"{mark} {text}", "list_item", level=min(level + 1, _MAX_LEVEL), parent=parent
-        )
+        added = self.builder.add(f"{mark} {text}", "list_item", level=level + 1, parent=parent)
         if added is not None:
             self.items[level:] = [added]
 
@@ -285,7 +274,7 @@ class _Walk:
             if not any(map(str.strip, cells)):
                 continue
             text = " | ".join(cell.strip() for cell in cells)
-            added = self.add(text, "table_row", parent=header, row=number)
+            added = self.builder.add(text, "table_row", parent=header, row=number)
             header = added if header is None else header
             number += 1
 
@@ -331,7 +320,7 @@ class _Walk:
             text = found.get(key, "")
             if text:
                 listed = is_reference(text, listed=True)
-                self.add(f"[{number}] {text}", "reference" if listed else "paragraph")
+                self.builder.add(f"[{number}] {text}", "reference" if listed else "paragraph")
 
 
 def _style_level(style: str) -> int:
@@ -370,25 +359,28 @@ class DocxReader:
     media_type = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     suffixes = (".docx",)
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file as one item; a Word document declares no id."""
         yield Item(0, len(content))
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in a Word file.
 
         Numbered items get the numbers that Word shows, bulleted ones "•". A numeric superscript or
         note reads "[1]", and the notes follow the text.
-        Raises RejectedDocument "too_large" beyond the limits of this module, "unreadable" for
+        Raises RejectedDocument "too_large" beyond a limit, "unreadable" for
         encrypted files, and "malformed" for what is no Word document.
         """
         if not content:
             raise RejectedDocument("empty", "found an empty file; expected .docx; remove it")
-        _check_archive(content)
+        _check_archive(content, options.limits)
         try:
             package = docx.Document(BytesIO(content))
-            walk = _Walk(package)
-            walk.body(package.element.body)
+            walk = _Walk(package, options.limits)
+            body = package.element.find(_W + "body")
+            if body is None:
+                raise RejectedDocument("malformed", "found no body; expected .docx; mend the file")
+            walk.body(body)
             walk.add_notes(package)
             properties = package.core_properties
             title, author = properties.title, properties.author

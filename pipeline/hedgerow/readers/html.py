@@ -26,13 +26,16 @@ import trafilatura
 
 from hedgerow import data
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
 from hedgerow.readers.base import (
+    DEFAULTS,
     Block,
     BlockBuilder,
     Document,
     Item,
     ListItem,
+    Options,
     decode,
     normalise,
     one_line,
@@ -41,6 +44,7 @@ from hedgerow.readers.base import (
 from hedgerow.readers.lines import (
     ends_sentence,
     is_figure,
+    is_furniture,
     is_reference,
     is_reference_heading,
     marker_of,
@@ -84,9 +88,17 @@ _MAX_LEVEL = 127
 _MAX_CARD_LINES = 3
 _MAX_LABEL_WORDS = 16
 _MAX_BOLD_HEADING = 100
+_MAX_FURNITURE_WORDS = 40
+_LEAST_PARAGRAPHS = 3
+_BUTTON = re.compile(r"(?:^|[\s_-])(?:btn|button|cta)(?:$|[\s_-])", re.IGNORECASE)
+"""Class of a link that is shown as a button: an offer, no part of the text."""
 _SHORT = 20
 """Letters and digits below which a text may be found in another by chance."""
 _LEAST_COVERAGE = 0.3
+_CELL_SPANS = re.compile(r"(?i)(?<=[\s\"'/])(?:row|col)span(?=\s*=)")
+"""Attributes by which trafilatura would multiply the cells of a table, without bound."""
+_MOST_COMPARED = 2_000
+"""Elements up to which trafilatura compares its answer with jusText's, whose time is quadratic."""
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _INTEGER = re.compile(r"-?\d{1,6}")
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -97,11 +109,16 @@ _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGN
 @cache
 def _furniture_names() -> re.Pattern[str]:
     names = "|".join(map(re.escape, data.load("blocks")["html"]["furniture"]))
-    return re.compile(rf"(?:^|[\s_-])(?:{names})(?:$|[\s_-])", re.IGNORECASE)
+    words = rf"(?:^|[\s_-])(?<!has-)(?<!with-)(?<!no-)(?:{names})(?:$|[\s_-])"  # not "has-sidebar"
+    return re.compile(words, re.IGNORECASE)
 
 
-def _is_furniture(element: Any, inside_content: bool) -> bool:
-    """Return whether an element says by tag, role, class or id that it is page furniture."""
+def _is_furniture(element: Any, inside_content: bool, paragraphs: int) -> bool:
+    """Return whether an element says by tag, role, class or id that it is page furniture.
+
+    What holds the page's main heading with text below it, or most of its `paragraphs`, is none,
+    whatever its class: "banner" and "sidebar" name layouts too.
+    """
     tag = element.tag
     if tag in _FURNITURE_TAGS or (tag in _PAGE_EDGE_TAGS and not inside_content):
         return True
@@ -110,7 +127,11 @@ def _is_furniture(element: Any, inside_content: bool) -> bool:
     if tag in ("body", "html", "main", "article"):
         return False
     names = f"{element.get('class', '')} {element.get('id', '')}"
-    return _furniture_names().search(names) is not None
+    if _furniture_names().search(names) is None:
+        return False
+    own = sum(1 for _ in element.iter("p"))
+    headed = own and next(element.iter("h1", "main"), None) is not None
+    return not headed and not (own >= _LEAST_PARAGRAPHS and 2 * own > paragraphs)
 
 
 def _is_hidden(element: Any) -> bool:
@@ -142,11 +163,12 @@ class _Walk:
     into a block. `main` holds the indices of blocks inside elements that mark content.
     """
 
-    def __init__(self) -> None:
-        self.builder = BlockBuilder()
+    def __init__(self, limits: Limits = DEFAULTS.limits) -> None:
+        self.builder = BlockBuilder(limits)
         self.buffer: list[str] = []
         self.length = 0
         self.bold = 0
+        self.paragraphs = 0
         self.main: set[int] = set()
         self.title: str | None = None
         self.in_references = False
@@ -184,7 +206,7 @@ class _Walk:
         self.flush(place)
         inner = replace(
             place,
-            furniture=place.furniture or _is_furniture(element, place.content),
+            furniture=place.furniture or _is_furniture(element, place.content, self.paragraphs),
             content=place.content or tag in _CONTENT_TAGS,
         )
         self._block(element, tag, inner)
@@ -207,6 +229,10 @@ class _Walk:
     def _inline(self, element: Any, tag: str, place: _Place) -> None:
         if tag == "br":
             self._push("\n")
+        elif tag == "a" and _BUTTON.search(element.get("class") or ""):
+            self.flush(place)
+            self.children(element, place)
+            self.flush(replace(place, furniture=True))
         elif tag == "sup":
             self._push(self._superscript(element))
         elif tag in _BOLD:
@@ -263,7 +289,8 @@ class _Walk:
         elif bold >= len(whole) and len(whole) <= _MAX_BOLD_HEADING and whole[-1] not in ".:;,":
             self.add(whole, "heading", place)
         else:
-            self.add(whole, "paragraph", place)
+            worded = whole.count(" ") < _MAX_FURNITURE_WORDS and is_furniture(whole, edge=False)
+            self.add(whole, "paragraph", replace(place, furniture=place.furniture or worded))
 
     def _item_text(self, text: str, item: ListItem, place: _Place) -> None:
         """Add text of a list item: its own at first; what follows stands below the item."""
@@ -396,14 +423,19 @@ def _is_label(text: str) -> bool:
     return text.count(" ") < _MAX_LABEL_WORDS and not ends_sentence(text)
 
 
-def _outside_main(walk: _Walk, page: str) -> frozenset[int]:
+def _outside_main(walk: _Walk, page: str, tree: Any) -> frozenset[int]:
     """Return the blocks that stand before or after all that trafilatura takes for content.
 
     Where it finds little of the page, its answer is not trusted and no block is named.
     """
     blocks, text = walk.builder.blocks, walk.builder.text
     extracted = trafilatura.extract(
-        page, output_format="txt", include_comments=True, include_tables=True, favor_recall=True
+        _CELL_SPANS.sub("x", page),
+        output_format="txt",
+        include_comments=True,
+        include_tables=True,
+        favor_recall=True,
+        fast=sum(1 for _ in tree.iter(*_BLOCK_TAGS)) > _MOST_COMPARED,
     )
     found = _squash(extracted or "")
     spans = [_squash(text[block.start : block.end]) for block in blocks]
@@ -434,18 +466,26 @@ def _squash(text: str) -> str:
 # -- metadata -------------------------------------------------------------------------------------
 
 _META = {
-    "title": ("citation_title", "og:title", "dc.title", "twitter:title"),
+    "title": ("citation_title", "og:title", "dc.title", "dcterms.title", "twitter:title", "title"),
     "publisher": (
         "og:site_name", "citation_publisher", "citation_journal_title", "dc.publisher",
-        "application-name",
+        "dcterms.publisher", "publisher", "article:publisher", "application-name",
     ),
-    "author": ("citation_author", "author", "dc.creator", "article:author", "parsely-author"),
+    "author": (
+        "citation_author", "citation_authors", "author", "dc.creator", "dcterms.creator",
+        "article:author", "parsely-author", "sailthru.author", "byl",
+    ),
     "published": (
-        "citation_publication_date", "citation_date", "article:published_time", "dc.date",
-        "dcterms.date", "date", "datepublished", "pubdate", "parsely-pub-date",
+        "citation_publication_date", "citation_date", "citation_online_date",
+        "article:published_time", "og:published_time", "dc.date.issued", "dcterms.issued",
+        "dc.date", "dcterms.date", "dcterms.created", "date", "datepublished", "pubdate",
+        "parsely-pub-date", "sailthru.date",
     ),
     "url": ("og:url", "citation_public_url"),
-    "licence": ("dc.rights", "dcterms.license", "license", "licence"),
+    "licence": ("dc.rights", "dcterms.license", "dcterms.rights", "license", "licence"),
+    "language": (
+        "content-language", "citation_language", "dc.language", "dcterms.language", "og:locale",
+    ),
 }  # fmt: skip
 _LINKS = {"url": "canonical", "licence": "license"}
 _JSON_LD_TYPES = re.compile(
@@ -454,34 +494,64 @@ _JSON_LD_TYPES = re.compile(
 
 
 def _metadata(tree: Any) -> dict[str, str]:
-    """Return what the head of a page declares: meta tags first, then links, then JSON-LD."""
+    """Return what a page declares: meta tags first, then links, JSON-LD, marks in the body."""
     meta: dict[str, list[str]] = {}
     for element in tree.iter("meta"):
-        name = element.get("name") or element.get("property") or element.get("itemprop")
-        if name and element.get("content"):
+        name = next(
+            filter(None, map(element.get, ("name", "property", "itemprop", "http-equiv"))), None
+        )
+        if name and (element.get("content") or "").strip():
             meta.setdefault(name.lower(), []).append(element.get("content"))
     found: dict[str, Any] = {}
     for field, names in _META.items():
-        values = next((meta[name] for name in names if name in meta), None)
-        if values and not (field == "author" and values[0].startswith("http")):
-            found[field] = list(dict.fromkeys(values)) if field == "author" else values[0]
+        values = [[v for v in meta.get(name, ()) if not _is_address(field, v)] for name in names]
+        first = next(filter(None, values), None)
+        if first:
+            found[field] = list(dict.fromkeys(first)) if field == "author" else first[0]
     for field, relation in _LINKS.items():
         for link in tree.iter("link", "a"):
             if relation in (link.get("rel") or "").lower().split() and link.get("href"):
                 found[field] = link.get("href")
                 break
-    for record in _json_ld(tree):
-        for field, value in _json_ld_fields(record):
-            found.setdefault(field, value)
+    records = _json_ld(tree)
+    by_id = {record["@id"]: record for record in records if isinstance(record.get("@id"), str)}
+    for record in records:
+        if _JSON_LD_TYPES.search(str(record.get("@type", ""))):
+            for field, value in _json_ld_fields(record, by_id):
+                found.setdefault(field, value)
+    for field, value in _body_marks(tree):
+        found.setdefault(field, value)
     language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
+    language = metadata.clean(language or found.get("language"))
+    found["language"] = language and language.replace("_", "-")
     title = tree.find(".//title")
     if title is not None and title.text:
         found.setdefault("title", title.text)
-    return metadata.declared({"language": language, **found})
+    return metadata.declared(found)
 
 
-def _json_ld(tree: Any) -> Iterator[dict[str, Any]]:
-    """Yield the JSON-LD records of a page that describe it; scripts that are no JSON hold none."""
+def _is_address(field: str, value: str) -> bool:
+    """Return whether a name is given as the address of a profile."""
+    return field in ("author", "publisher") and value.strip().startswith(("http:", "https:"))
+
+
+def _body_marks(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what `rel="author"` links and marked `time` elements in the body say."""
+    for link in tree.iter("a"):
+        if "author" in (link.get("rel") or "").lower().split():
+            yield "author", _text_of(link)
+    for mark in tree.iter("time"):
+        says = " ".join(filter(None, map(mark.get, ("itemprop", "class")))).lower()
+        if mark.get("pubdate") is not None or _PUBLISHED.search(says):
+            yield "published", mark.get("datetime") or _text_of(mark)
+
+
+_PUBLISHED = re.compile(r"datepublished|\b(?:published|entry-date)\b")
+
+
+def _json_ld(tree: Any) -> list[dict[str, Any]]:
+    """Return the JSON-LD records of a page; scripts that are no JSON hold none."""
+    records = []
     for script in tree.iter("script"):
         if "ld+json" not in (script.get("type") or ""):
             continue
@@ -495,32 +565,41 @@ def _json_ld(tree: Any) -> Iterator[dict[str, Any]]:
                 queue += value
             elif isinstance(value, dict):
                 queue += [value[key] for key in ("@graph", "mainEntity") if key in value]
-                if _JSON_LD_TYPES.search(str(value.get("@type", ""))):
-                    yield value
+                records.append(value)
+    return records
 
 
-def _json_ld_fields(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _json_ld_fields(
+    record: dict[str, Any], by_id: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, Any]]:
     seller = record.get("offers")
     seller = seller[0] if isinstance(seller, list) and seller else seller
     candidates = (
         ("title", record.get("headline") or record.get("name")),
-        ("publisher", _name(record.get("publisher"))),
-        ("publisher", _name(seller.get("seller")) if isinstance(seller, dict) else None),
-        ("author", _name(record.get("author"))),
+        ("publisher", _name(record.get("publisher"), by_id)),
+        ("publisher", _name(seller.get("seller"), by_id) if isinstance(seller, dict) else None),
+        ("author", _name(record.get("author"), by_id)),
         ("published", record.get("datePublished")),
         ("url", record.get("url")),
         ("licence", record.get("license")),
+        ("language", _name(record.get("inLanguage"), by_id)),
     )
     for field, value in candidates:
         if metadata.clean(value):
             yield field, value
 
 
-def _name(value: Any) -> Any:
-    """Return the name in a JSON-LD person or organisation, or of each in a list."""
+def _name(value: Any, by_id: dict[str, dict[str, Any]]) -> Any:
+    """Return the name in a JSON-LD person or organisation, or of each in a list.
+
+    A record may stand elsewhere in the page's graph, referred to by its @id.
+    """
     if isinstance(value, list):
-        return [name for name in map(_name, value) if name]
-    return value.get("name") if isinstance(value, dict) else value
+        return [name for name in (_name(part, by_id) for part in value) if name]
+    if not isinstance(value, dict):
+        return value
+    elsewhere = by_id.get(value["@id"], {}) if isinstance(value.get("@id"), str) else {}
+    return value.get("name") or elsewhere.get("name")
 
 
 def parse(content: bytes) -> tuple[Any, str]:
@@ -549,19 +628,20 @@ class HtmlReader:
     media_type = "text/html"
     suffixes = (".html", ".htm", ".xhtml")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file as one item; a page declares no id."""
         yield Item(0, len(content))
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in an HTML file."""
         tree, page = parse(content)
         fields = _metadata(tree)
-        walk = _Walk()
+        walk = _Walk(options.limits)
+        walk.paragraphs = sum(1 for _ in tree.iter("p"))
         walk.element(tree, _Place())
         text = walk.builder.text
         require_letters(text, "the page's body")
-        outside = _outside_main(walk, page)
+        outside = _outside_main(walk, page, tree)
         blocks = tuple(
             Block(block.start, block.end, "boilerplate") if i in outside else block
             for i, block in enumerate(_with_cards(walk.builder.blocks, text))

@@ -19,8 +19,18 @@ from typing import Any
 
 from hedgerow import data
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, ListItem, one_line, require_letters
+from hedgerow.readers.base import (
+    DEFAULTS,
+    BlockBuilder,
+    Document,
+    Item,
+    ListItem,
+    Options,
+    one_line,
+    require_letters,
+)
 from hedgerow.readers.jats_references import Citation, References, citation, in_words, references_of
 from hedgerow.readers.xmltree import (
     Record,
@@ -94,8 +104,8 @@ class _Walk:
     empties into a block. `floats` are elements that wait for the end of their paragraph.
     """
 
-    def __init__(self, references: References, cited_notes: frozenset[str]) -> None:
-        self.builder = BlockBuilder()
+    def __init__(self, references: References, cited_notes: frozenset[str], limits: Limits) -> None:
+        self.builder = BlockBuilder(limits)
         self.references = references
         self.cited_notes = cited_notes
         self.buffer: list[str | Citation] = []
@@ -318,7 +328,10 @@ class _Walk:
         self.add(" ".join(ended + texts[-1:]), "caption", place)
 
     def _caption_of_group(self, element: Any, place: _Place) -> None:
-        self._caption(element.getparent(), place)
+        """Add the captions of an element that has no method of its own, once for them all."""
+        parent = element.getparent()
+        if parent.find("caption") is element:
+            self._caption(parent, place)
 
     def _box(self, element: Any, place: _Place) -> None:
         """Add a box; its title is a caption, for the section goes on after it."""
@@ -449,7 +462,7 @@ def _identifiers(meta: Any) -> dict[str, str]:
         value = one_line("".join(element.itertext()))
         if kind == "pmcid":
             value = value.upper().removeprefix("PMC")
-        if kind and value:
+        if kind and metadata.clean_id(value):
             found.setdefault(kind, value)
     return found
 
@@ -536,16 +549,18 @@ def _meta_of(root: Any) -> Any:
     return meta
 
 
-def _declared_id(content: bytes) -> str | None:
-    return _first_form(_identifiers(_meta_of(parse(content))), _ID_FORMS)
+def _declared_id(content: bytes, limits: Limits) -> str | None:
+    """Return the article's own identifier; nothing after its metadata is parsed."""
+    root = parse(content, limits, until="article-meta")
+    return _first_form(_identifiers(_meta_of(root)), _ID_FORMS)
 
 
-def _item(content: bytes, record: Record) -> Item:
+def _item(content: bytes, record: Record, limits: Limits) -> Item:
     if not record.closed:
         return record.broken()
     length = record.end - record.start
     try:
-        declared_id = _declared_id(content[record.start : record.end])
+        declared_id = _declared_id(content[record.start : record.end], limits)
     except RejectedDocument as rejected:
         error = (rejected.reason, rejected.detail)
         return Item(record.start, length, label=record.label, error=error)
@@ -561,27 +576,27 @@ class JatsReader:
     media_type = "application/jats+xml"
     suffixes = (".xml", ".nxml")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file, or each article of a set, under the article's own identifier.
 
         Raises RejectedDocument as `read` does where the file is no article, and as `records` does
         where it is a set; an article of a set that cannot be used carries its error.
         """
         if root_name(content) != _SET:
-            yield Item(0, len(content), _declared_id(content))
+            yield Item(0, len(content), _declared_id(content, options.limits))
             return
         for record in records(content, _ARTICLE):
-            yield _item(content, record)
+            yield _item(content, record, options.limits)
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in an article.
 
         Raises RejectedDocument as `parse` does, "malformed" where the article has no metadata, and
         "no_text" where it has neither abstract nor body.
         """
-        root = parse(content)
+        root = parse(content, options.limits)
         meta = _meta_of(root)
-        walk = _Walk(references_of(root), _cited(root))
+        walk = _Walk(references_of(root), _cited(root), options.limits)
         title = _title(meta, walk)
         walk.builder.add(title, "title")
         for abstract in meta.findall("abstract"):

@@ -11,8 +11,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
-from hedgerow.readers.base import Document, Item, normalise, require_letters
+from hedgerow.readers.base import (
+    DEFAULTS,
+    Document,
+    Item,
+    Options,
+    normalise,
+    require_few_lines,
+    require_letters,
+)
 from hedgerow.readers.text import blocks_of
 
 _BOM = b"\xef\xbb\xbf"
@@ -27,7 +36,8 @@ def _parse(line: bytes) -> dict[str, Any]:
             "malformed", f"found a byte that is not UTF-8 at {error.start}; save the line as UTF-8"
         ) from error
     except RecursionError as error:
-        raise RejectedDocument("malformed", "found JSON nested too deeply to read") from error
+        detail = "found JSON nested too deeply to read; flatten it"
+        raise RejectedDocument("malformed", detail) from error
     except ValueError as error:
         raise RejectedDocument("malformed", f"found no JSON: {error}") from error
     if not isinstance(value, dict):
@@ -47,29 +57,36 @@ class JsonLinesReader:
     media_type = "application/jsonl"
     suffixes = (".jsonl", ".ndjson")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield one item a non-blank line; a line that cannot be used carries its error."""
         offset = len(_BOM) if content.startswith(_BOM) else 0
-        for number, raw in enumerate(content[offset:].split(b"\n"), 1):
+        number = 0
+        while offset < len(content):
+            number += 1
+            end = content.find(b"\n", offset)
+            end = len(content) if end < 0 else end
+            raw = content[offset:end]
             line = raw.strip()
             if line:
                 start = offset + len(raw) - len(raw.lstrip())
-                yield self._item(line, start, f"line {number}")
-            offset += len(raw) + 1
+                yield self._item(line, start, f"line {number}", options.limits)
+            offset = end + 1
 
-    def _item(self, line: bytes, offset: int, label: str) -> Item:
+    def _item(self, line: bytes, offset: int, label: str, limits: Limits) -> Item:
         try:
+            limits.check("document_bytes", len(line), "bytes in a line")
             declared_id = metadata.clean_id(_parse(line)["id"])
         except RejectedDocument as rejected:
             return Item(offset, len(line), label=label, error=(rejected.reason, rejected.detail))
         return Item(offset, len(line), declared_id, label)
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in one line."""
         value = _parse(content)
         text = normalise(value["text"])
         if not text.strip():
             raise RejectedDocument("empty", 'found a blank "text"')
+        require_few_lines(text, options.limits)
         require_letters(text, '"text"')
         blocks, title = blocks_of(text)
         fields = metadata.declared(value)

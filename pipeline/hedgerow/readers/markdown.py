@@ -14,19 +14,32 @@ from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.tree import SyntaxTreeNode
 from mdit_py_plugins.footnote import footnote_plugin
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, decode, normalise, require_letters
+from hedgerow.readers.base import (
+    DEFAULTS,
+    BlockBuilder,
+    Document,
+    Item,
+    Options,
+    decode,
+    normalise,
+    require_few_lines,
+    require_letters,
+)
 from hedgerow.readers.lines import is_reference, is_reference_heading
 
 _FRONT_MATTER = re.compile(
     r"\s*---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
 )
-_TAG = re.compile(r"</?(?P<name>[a-zA-Z][\w-]*)\b[^>]*>|<!--.*?-->", re.DOTALL)
-_MAX_NESTING = 100
+_TAG = re.compile(r"</?(?P<name>[a-zA-Z][\w-]*)(?![\w-])[^<>]*>|<!--.*?(?:-->|\Z)", re.DOTALL)
+_MAX_FRONT_MATTER = 100_000
+"""Characters of front matter; it is parsed in the main process, slowly."""
 _MAX_BOLD_HEADING = 100
 
 
@@ -40,8 +53,14 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
     match = _FRONT_MATTER.match(text)
     if match is None:
         return {}, text
+    if len(match[1]) > _MAX_FRONT_MATTER:
+        raise RejectedDocument(
+            "too_large",
+            f"found {len(match[1]):,} characters of front matter; expected at most "
+            f"{_MAX_FRONT_MATTER:,}; shorten it",
+        )
     try:
-        fields = yaml.load(match[1], Loader=yaml.BaseLoader)  # builds strings, lists, mappings only
+        fields = yaml.load(match[1], Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split()) or type(error).__name__
         raise RejectedDocument(
@@ -52,9 +71,56 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
     return ({}, text[match.end() :]) if not match[1].strip() else ({}, text)
 
 
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
-    return parser.use(footnote_plugin)
+class _Loader(yaml.BaseLoader):
+    """Builds strings, lists and mappings only, and refuses aliases, which multiply."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*name) is not allowed")
+        return super().compose_node(parent, index)
+
+
+_MAX_BRACKET_SPAN = 500_000
+"""Characters in brackets, each counted once for every bracket around it, beyond twice the text:
+for each opening bracket the parser looks for the closing one. Honest pages stay below 100,000."""
+
+
+def _require_closed_brackets(state: StateCore) -> None:
+    """Raise RejectedDocument where looking for closing brackets would take very long."""
+    texts = [token.content for token in state.tokens if token.type == "inline"]
+    most = _MAX_BRACKET_SPAN + 2 * sum(map(len, texts))
+    total = 0
+    for text in texts:
+        opened: list[int] = []
+        for match in _BRACKET.finditer(text):
+            if match[0] == "[":
+                opened.append(match.start())
+            elif opened:
+                total += match.start() - opened.pop()
+        total += sum(len(text) - start for start in opened)
+        if total > most:
+            raise RejectedDocument(
+                "malformed",
+                f"found {len(opened):,} brackets that are not closed, or as many in each other; "
+                "expected links and citations; close or remove them",
+            )
+
+
+_BRACKET = re.compile(r"[\[\]]")
+
+
+def _tree(body: str, limits: Limits) -> SyntaxTreeNode:
+    """Return the syntax tree of a Markdown text.
+
+    The parser passes over what is nested more deeply than it may go, so it may go one step
+    further than the limit, and a text that gets there is rejected.
+    """
+    parser = MarkdownIt("commonmark", {"maxNesting": limits.depth + 1}).enable("table")
+    parser.use(footnote_plugin).core.ruler.after("block", "brackets", _require_closed_brackets)
+    tokens = parser.parse(body)
+    deepest = max((token.level + (token.nesting > 0) for token in tokens), default=0)
+    limits.check("depth", deepest, "lists or quotes or more inside one another")
+    return SyntaxTreeNode(tokens)
 
 
 def _inline(nodes: Sequence[SyntaxTreeNode], images: list[str] | None = None) -> str:
@@ -84,8 +150,8 @@ def _inline(nodes: Sequence[SyntaxTreeNode], images: list[str] | None = None) ->
 class _Walk:
     """Turns a syntax tree into blocks."""
 
-    def __init__(self) -> None:
-        self.builder = BlockBuilder()
+    def __init__(self, limits: Limits) -> None:
+        self.builder = BlockBuilder(limits)
         self.title: str | None = None
         self.in_references = False
 
@@ -201,7 +267,7 @@ class MarkdownReader:
     media_type = "text/markdown"
     suffixes = (".md", ".markdown")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file as one item, with the id that its front matter declares."""
         try:
             fields, _ = front_matter(normalise(decode(content)))
@@ -210,14 +276,15 @@ class MarkdownReader:
             return
         yield Item(0, len(content), metadata.clean_id(fields.get("id")))
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in a Markdown file."""
         source = normalise(decode(content))
         if not source.strip():
             raise RejectedDocument("empty", "found only blank text; put text into the file")
+        require_few_lines(source, options.limits)
         fields, body = front_matter(source)
-        walk = _Walk()
-        walk.blocks(SyntaxTreeNode(_parser().parse(body)).children)
+        walk = _Walk(options.limits)
+        walk.blocks(_tree(body, options.limits).children)
         text = walk.builder.text
         require_letters(text, "the file")
         found: dict[str, Any] = dict(metadata.declared(fields))

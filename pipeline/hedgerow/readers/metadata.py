@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,24 +21,41 @@ from hedgerow.tables import INTERESTS
 FIELDS = ("title", "url", "publisher", "author", "published", "language", "licence", "interest")
 """Fields of `Document` that a document, or the user on its behalf, may declare."""
 
-_SPELLINGS = {"lang": "language", "license": "licence", "date": "published", "authors": "author"}
+_SPELLINGS = {
+    "lang": "language",
+    "license": "licence",
+    "date": "published",
+    "authors": "author",
+    "site": "publisher",
+    "link": "url",
+}
+
+
+MAX_ID = 500
+"""Characters of a declared id."""
 
 
 def clean(value: Any) -> str | None:
     """Return a declared value as one line of text; None where it holds none.
 
-    A list is joined with ", "; mappings and other structures hold no text.
+    A list is joined with ", ", or with "; " where a part has a comma ("Moe, A.; Berg, B.");
+    mappings and other structures hold no text.
     """
     if isinstance(value, list | tuple):
-        return ", ".join(filter(None, map(clean, value))) or None
+        parts = list(filter(None, map(clean, value)))
+        return ("; " if any("," in part for part in parts) else ", ").join(parts) or None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return one_line(str(value)) or None
 
 
 def clean_id(value: Any) -> str | None:
-    """Return a declared id, a string or whole number; None where it is neither or blank."""
-    return clean(value) if isinstance(value, str | int) else None
+    """Return a declared id, a string or whole number; None where it is neither, blank or too long.
+
+    Every row of the document repeats its id.
+    """
+    found = clean(value) if isinstance(value, str | int) else None
+    return found if found and len(found) <= MAX_ID else None
 
 
 def declared(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -64,31 +82,42 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:t\d.*| \d.*)?")
-_DAY_FIRST = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)? )?([a-z]+)\.?,? (\d{4})")
-_MONTH_FIRST = re.compile(r"([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
+_ASIDE = re.compile(  # a weekday before, a time or the like behind
+    r"^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?[.,]? +"
+    r"|(?<=\d{4})[ ,t]+\d{1,2}:.*$|(?<=\d)(?:st|nd|rd|th)\b|\bof\b|[,.](?= |$)"
+)
+_DATES = (
+    re.compile(r"(?P<y>\d{4})(?:[-/. ](?P<m>\d{1,2}|[a-z]+)(?:[-/. ](?P<d>\d{1,2}))?)?"),
+    re.compile(r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)(?:t| ).*"),
+    re.compile(r"(?P<y>(?:19|20)\d\d)(?P<m>\d\d)(?P<d>\d\d)"),
+    re.compile(r"(?:(?P<d>\d{1,2})[- ])?(?P<m>[a-z]+)[- ](?P<y>\d{4})"),
+    re.compile(r"(?P<m>[a-z]+) (?P<d>\d{1,2}) (?P<y>\d{4})"),
+    # figures alone: only where one of them can be no month
+    re.compile(r"(?P<d>1[3-9]|2\d|3[01])[./-](?P<m>\d{1,2})[./-](?P<y>\d{4})"),
+    re.compile(r"(?P<m>\d{1,2})[./-](?P<d>1[3-9]|2\d|3[01])[./-](?P<y>\d{4})"),
+)
 
 
 def iso_date(text: str) -> str:
     """Return a stated date as ISO 8601 (YYYY-MM-DD, YYYY-MM or YYYY); else the text as it is.
 
-    Dates in figures such as 03/04/2025 stay: which number is the month is not known.
+    A date in figures such as 03/04/2025 stays: which number is the month is not known.
     """
-    plain = text.strip().lower()
-    year: str
-    month: int | None
-    day: str | None
-    if match := _ISO.fullmatch(plain):
-        year, month, day = match[1], int(match[2]), match[3]
-    elif match := _MONTH_FIRST.fullmatch(plain):
-        month, day, year = _MONTHS.get(match[1]), match[2], match[3]
-    elif match := _DAY_FIRST.fullmatch(plain):
-        day, month, year = match[1], _MONTHS.get(match[2]), match[3]
+    plain = " ".join(_ASIDE.sub("", text.strip().lower()).split())
+    for pattern in _DATES:
+        if match := pattern.fullmatch(plain):
+            year, month, day = match["y"], match["m"], match["d"]
+            break
     else:
         return text
-    if month is None or not 1 <= month <= 12 or (day is not None and not 1 <= int(day) <= 31):
+    if month is None:
+        return year
+    number = int(month) if month.isdecimal() else _MONTHS.get(month, 0)
+    try:
+        found = date(int(year), number, int(day or 1))
+    except ValueError:  # no day of the calendar
         return text
-    return f"{year}-{month:02}" + (f"-{int(day):02}" if day else "")
+    return found.isoformat() if day else f"{year}-{number:02}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +147,9 @@ def interest_rules() -> tuple[InterestRule, ...]:
     )
 
 
-_LEAST_POINTS = 2
+_LEAST_POINTS = 3
+_HEAD, _TAIL = 5000, 3000
+"""Characters of a long text where evidence is looked for: buttons and bylines stand there."""
 
 
 def interest_of(document: Document) -> tuple[str, str]:
@@ -134,7 +165,7 @@ def interest_of(document: Document) -> tuple[str, str]:
     if stated:
         return "unknown", f"declared, but not an interest: {document.interest}"
     fields = {
-        "text": document.text,
+        "text": _edges(document.text),
         "url": _host(document.url or ""),
         "publisher": document.publisher or "",
         "title": document.title or "",
@@ -152,6 +183,11 @@ def interest_of(document: Document) -> tuple[str, str]:
     # equal points: the order of tables.INTERESTS, sellers first, decides
     best = max(points, key=lambda interest: (points[interest], -INTERESTS.index(interest)))
     return best, f"rule:{basis[best].id}"
+
+
+def _edges(text: str) -> str:
+    """Return the beginning and end of a long text, a short one whole."""
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
 def _host(url: str) -> str:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, require_letters
+from hedgerow.readers.base import DEFAULTS, BlockBuilder, Document, Item, Options, require_letters
 from hedgerow.readers.lines import is_caption, is_reference, is_reference_heading, marker_of
 from hedgerow.readers.pdf_layout import (
     Hyphens,
@@ -437,8 +438,8 @@ _BULLET = re.compile(r"^[•◦▪*–-]\s+")
 class _Blocks:
     """Gives parts their kinds and lays them out."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self.builder = BlockBuilder()
+    def __init__(self, lines: Sequence[Line], limits: Limits) -> None:
+        self.builder = BlockBuilder(limits)
         self.paragraphs = _Paragraphs(lines)
         self.parts = self.paragraphs.run()
         self.body = self.paragraphs.body
@@ -569,22 +570,27 @@ class PdfReader:
     media_type = "application/pdf"
     suffixes = (".pdf",)
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file as one item; a PDF declares no id."""
         yield Item(0, len(content))
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in a PDF file. Each block bears the page that it begins on.
 
         Raises RejectedDocument "no_text" for scans without a text layer and for fonts that do not
         say what their characters are, "unreadable" for encrypted files, "malformed" for broken
-        ones, and "too_large" beyond the limits in `pdf_words`.
+        ones, and "too_large" beyond a limit.
         """
         if not content.strip():
             raise RejectedDocument("empty", "found an empty file; expected a PDF; remove it")
-        pages, information = pages_of(content)
+        pages, information = pages_of(content, options.limits)
         _require_text(pages)
-        blocks = _Blocks(lines_of(pages))
+        lines = lines_of(pages)
+        if not lines:
+            raise RejectedDocument(
+                "no_text", "found only lines that every page repeats; expected text to read"
+            )
+        blocks = _Blocks(lines, options.limits)
         builder, numbers = blocks.run()
         require_letters(builder.text, "the PDF's pages")
         return Document(

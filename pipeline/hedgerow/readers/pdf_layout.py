@@ -469,8 +469,8 @@ def lines_of(pages: Sequence[Page]) -> list[Line]:
             if len(lines) > MAX_LINES:
                 raise RejectedDocument(
                     "too_large",
-                    f"found more than {MAX_LINES:,} lines; expected at most that (MAX_LINES); "
-                    "split the document",
+                    f"found more than {MAX_LINES:,} lines; expected at most that (MAX_LINES, "
+                    "which no setting raises); split the document",
                 )
     return [line for line in lines if line.text]
 

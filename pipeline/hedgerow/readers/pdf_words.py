@@ -2,7 +2,9 @@
 
 This is the one module that knows pdfminer. What it takes from hostile files is bounded by counts
 and sizes, never by the clock: streams are decoded by limited decoders, and bytes scanned, content
-executed, font tables, objects, pages and characters are counted against the limits below.
+executed, font tables, objects, pages and characters are counted. Those that an honest document
+may meet are settings (`limits.py`); those below guard against files that make the parser work for
+nothing, and no honest one comes near them.
 """
 
 from __future__ import annotations
@@ -41,15 +43,7 @@ from pdfminer.utils import (
 )
 
 from hedgerow.errors import RejectedDocument
-
-MAX_PAGES = 2_000
-MAX_OBJECTS = 2_000_000
-MAX_CHARACTERS = 10_000_000
-MAX_STREAM_BYTES = 64_000_000
-"""Bytes that one stream may hold once decoded."""
-
-MAX_DECODED_BYTES = 256_000_000
-"""Bytes that all decoded streams may hold together."""
+from hedgerow.limits import Limits
 
 MAX_CONTENT_BYTES = 64_000_000
 """Bytes of page content that may be executed; a form counts each time that it is drawn."""
@@ -99,7 +93,7 @@ class Page:
     words: list[Word]
 
 
-def pages_of(content: bytes) -> tuple[list[Page], dict[str, str]]:
+def pages_of(content: bytes, limits: Limits) -> tuple[list[Page], dict[str, str]]:
     """Return the pages of a PDF and its document information (Title, Author, CreationDate, …).
 
     Raises RejectedDocument "unreadable" for encrypted files that need a password, "too_large"
@@ -108,7 +102,7 @@ def pages_of(content: bytes) -> tuple[list[Page], dict[str, str]]:
     if b"%PDF-" not in content[:1024]:
         raise RejectedDocument("malformed", "found no %PDF- at the start; expected a PDF file")
     try:
-        return _pages(content)
+        return _pages(content, limits)
     except RejectedDocument:
         raise
     except (PDFPasswordIncorrect, PDFEncryptionError) as error:
@@ -124,21 +118,19 @@ def pages_of(content: bytes) -> tuple[list[Page], dict[str, str]]:
         ) from error
 
 
-def _pages(content: bytes) -> tuple[list[Page], dict[str, str]]:
-    budget = _Budget(len(content))
+def _pages(content: bytes, limits: Limits) -> tuple[list[Page], dict[str, str]]:
+    budget = _Budget(len(content), limits)
     document = PDFDocument(_Parser(content, budget))
     objects = sum(
         sum(count for _, count in xref.ranges)
         for xref in document.xrefs
         if isinstance(xref, PDFXRefStream)
     )
-    if objects > MAX_OBJECTS:
-        raise _beyond("objects", MAX_OBJECTS, "MAX_OBJECTS")
+    limits.check("objects", objects, "objects")
     device = _Device(budget)
     interpreter = _Interpreter(device.rsrcmgr, device)
     for number, page in enumerate(PDFPage.create_pages(document), 1):
-        if number > MAX_PAGES:
-            raise _beyond("pages", MAX_PAGES, "MAX_PAGES")
+        limits.check("pages", number, "pages or more")
         interpreter.process_page(page)
     if not device.pages:
         raise RejectedDocument("malformed", "found no page; expected a whole PDF; mend the file")
@@ -172,7 +164,9 @@ def _information(trailers: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _beyond(what: str, limit: int, name: str) -> RejectedDocument:
     return RejectedDocument(
-        "too_large", f"found more than {limit:,} {what}; expected at most that ({name}); split it"
+        "too_large",
+        f"found more than {limit:,} {what}; expected at most that ({name}, which no setting "
+        "raises); print the document to a new PDF",
     )
 
 
@@ -181,6 +175,7 @@ class _Budget:
     """What the parsing of one file has used so far; each method raises beyond its limit."""
 
     file_bytes: int
+    limits: Limits
     scanned: int = 0
     decoded: int = 0
     executed: int = 0
@@ -195,8 +190,7 @@ class _Budget:
 
     def decode(self, count: int) -> None:
         self.decoded += count
-        if self.decoded > MAX_DECODED_BYTES:
-            raise _beyond("bytes in its streams", MAX_DECODED_BYTES, "MAX_DECODED_BYTES")
+        self.limits.check("parts_bytes", self.decoded, "bytes in its streams")
 
     def execute(self, count: int) -> None:
         self.executed += count
@@ -205,8 +199,7 @@ class _Budget:
 
     def draw(self) -> None:
         self.characters += 1
-        if self.characters > MAX_CHARACTERS:
-            raise _beyond("characters", MAX_CHARACTERS, "MAX_CHARACTERS")
+        self.limits.check("characters", self.characters, "characters")
 
     def font(self, count: int) -> None:
         self.font_entries += max(0, count)
@@ -214,30 +207,30 @@ class _Budget:
             raise _beyond("entries in its fonts", MAX_FONT_ENTRIES, "MAX_FONT_ENTRIES")
 
 
-def _flate(data: bytes) -> bytes:
+def _flate(data: bytes, limit: int) -> bytes:
     """Return zlib data inflated, up to one byte beyond the limit; of damaged data, what is good."""
     try:
-        return zlib.decompressobj().decompress(data, MAX_STREAM_BYTES + 1)
+        return zlib.decompressobj().decompress(data, limit + 1)
     except zlib.error:
         inflater, parts, length = zlib.decompressobj(), [], 0
         for start in range(0, len(data), 64):
             try:
-                parts.append(inflater.decompress(data[start : start + 64], MAX_STREAM_BYTES + 1))
+                parts.append(inflater.decompress(data[start : start + 64], limit + 1))
             except zlib.error:
                 break  # the rest cannot be told
             length += len(parts[-1])
-            if length > MAX_STREAM_BYTES:
+            if length > limit:
                 break
         return b"".join(parts)
 
 
-def _limited(parts: Iterator[bytes]) -> bytes:
+def _limited(parts: Iterator[bytes], limit: int) -> bytes:
     """Return the parts joined, up to a little beyond the limit."""
     kept, length = [], 0
     for part in parts:
         kept.append(part)
         length += len(part)
-        if length > MAX_STREAM_BYTES:
+        if length > limit:
             break
     return b"".join(kept)
 
@@ -255,20 +248,21 @@ def _runs(data: bytes) -> Iterator[bytes]:
             at += 2
 
 
-_DECODERS: Mapping[str, Callable[[bytes], bytes]] = {
+_DECODERS: Mapping[str, Callable[[bytes, int], bytes]] = {
     "FlateDecode": _flate,
     "Fl": _flate,
-    "LZWDecode": lambda data: _limited(LZWDecoder(BytesIO(data)).run()),
-    "LZW": lambda data: _limited(LZWDecoder(BytesIO(data)).run()),
-    "RunLengthDecode": lambda data: _limited(_runs(data)),
-    "RL": lambda data: _limited(_runs(data)),
-    "ASCII85Decode": ascii85decode,
-    "A85": ascii85decode,
-    "ASCIIHexDecode": asciihexdecode,
-    "AHx": asciihexdecode,
-    "Crypt": lambda data: data,
+    "LZWDecode": lambda data, limit: _limited(LZWDecoder(BytesIO(data)).run(), limit),
+    "LZW": lambda data, limit: _limited(LZWDecoder(BytesIO(data)).run(), limit),
+    "RunLengthDecode": lambda data, limit: _limited(_runs(data), limit),
+    "RL": lambda data, limit: _limited(_runs(data), limit),
+    "ASCII85Decode": lambda data, limit: ascii85decode(data),
+    "A85": lambda data, limit: ascii85decode(data),
+    "ASCIIHexDecode": lambda data, limit: asciihexdecode(data),
+    "AHx": lambda data, limit: asciihexdecode(data),
+    "Crypt": lambda data, limit: data,
 }
-"""Decoders by filter name; those of pictures are left out, as pictures hold no text."""
+"""Decoders by filter name, of (data, most bytes out, at which they stop); those of pictures are
+left out, as pictures hold no text."""
 
 
 class _Stream(PDFStream):
@@ -285,9 +279,8 @@ class _Stream(PDFStream):
             if decoder is None:
                 data = b""
                 break
-            data = decoder(data)
-            if len(data) > MAX_STREAM_BYTES:
-                raise _beyond("bytes in a stream", MAX_STREAM_BYTES, "MAX_STREAM_BYTES")
+            data = decoder(data, self.budget.limits.part_bytes)
+            self.budget.limits.check("part_bytes", len(data), "bytes or more in a stream")
             self.budget.decode(len(data))
             if isinstance(parameters, dict):
                 data = _unpredicted(data, parameters)

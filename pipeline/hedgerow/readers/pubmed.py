@@ -13,7 +13,15 @@ from typing import Any
 
 from hedgerow.errors import RejectedDocument
 from hedgerow.readers import metadata
-from hedgerow.readers.base import BlockBuilder, Document, Item, one_line, require_letters
+from hedgerow.readers.base import (
+    DEFAULTS,
+    BlockBuilder,
+    Document,
+    Item,
+    Options,
+    one_line,
+    require_letters,
+)
 from hedgerow.readers.xmltree import Record, iso_parts, parse, records, root_name, text_of
 
 _RECORDS = ("PubmedArticle", "PubmedBookArticle")
@@ -52,7 +60,7 @@ class PubmedReader:
     media_type = "application/pubmed+xml"
     suffixes = (".xml",)
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield one item a record; a record that does not end, or has no PMID, carries its error.
 
         Raises RejectedDocument as `records` does.
@@ -61,12 +69,12 @@ class PubmedReader:
         for record in records(content, *names):
             yield _item(content, record)
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in one record.
 
         Raises RejectedDocument "no_text" where the record has no abstract.
         """
-        root = parse(content)
+        root = parse(content, options.limits)
         citation = _first(root, "MedlineCitation", "BookDocument")
         if citation is None:
             raise RejectedDocument(
@@ -75,7 +83,7 @@ class PubmedReader:
         article = citation.find("Article")
         article = citation if article is None else article
         pmid = _pmid(content, 0, len(content))
-        builder = BlockBuilder()
+        builder = BlockBuilder(options.limits)
         title = _title(article)
         builder.add(title, "title")
         _add_abstract(builder, article.find("Abstract"), pmid)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 import datetime
-import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -20,13 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.limits import Limits
 from hedgerow.readers import jsonl, metadata
-from hedgerow.readers.base import Document, Item, decode
-
-MAX_COLUMNS = 1_000
-MAX_FIELD_CHARACTERS = 20_000_000
-MAX_PARQUET_BYTES = 2_000_000_000
-"""Bytes that a Parquet file may hold once decompressed, as its own footer states them."""
+from hedgerow.readers.base import DEFAULTS, Document, Item, Options, decode
 
 _BATCH_ROWS = 256
 _MAGIC = b"PAR1"
@@ -43,7 +39,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "licence": ("licence", "license"),
     "interest": ("interest",),
 }
-"""Field of a document by the column names that give it, the first found first; any case."""
+"""Field of a document by the names of columns that usually give it, in any case; the first one
+that a row fills counts. A column named in the settings comes before all of them."""
 
 _PREFIXES = {"pmid": "pmid:"}
 
@@ -56,28 +53,35 @@ _Plan = Mapping[str, tuple[tuple[int, str], ...]]
 """(position of a column, prefix of its values) of the columns that give each field."""
 
 
-def _plan(names: Sequence[Any]) -> _Plan:
+def _plan(names: Sequence[Any], options: Options) -> _Plan:
     """Return which columns give which field.
 
-    Raises RejectedDocument "malformed" where none gives the text.
+    Raises RejectedDocument "malformed" where none gives the text, or none the id.
     """
-    if len(names) > MAX_COLUMNS:
-        raise RejectedDocument(
-            "too_large",
-            f"found {len(names):,} columns; expected at most {MAX_COLUMNS:,} (MAX_COLUMNS)",
-        )
+    options.limits.check("columns", len(names), "columns")
     keys = [_key(name) for name in names]
-    plan = {
-        field: tuple((keys.index(a), _PREFIXES.get(a, "")) for a in aliases if a in keys)
-        for field, aliases in COLUMNS.items()
-    }
-    if not plan["text"]:
-        shown = ", ".join(str(name)[:40] for name in names[:20])
-        raise RejectedDocument(
-            "malformed",
-            f"found the columns {shown}; expected one named text or abstract, beside id or pmid",
-        )
+    plan = {}
+    for field, usual in COLUMNS.items():
+        chosen = getattr(options.tabular, field)
+        wanted = dict.fromkeys((*([] if chosen is None else [_key(chosen)]), *usual))
+        plan[field] = tuple((keys.index(k), _PREFIXES.get(k, "")) for k in wanted if k in keys)
+    for field in ("text", "id"):
+        if not plan[field]:
+            raise _no_column(field, names, options)
     return {field: places for field, places in plan.items() if places}
+
+
+def _no_column(field: str, names: Sequence[Any], options: Options) -> RejectedDocument:
+    """Return the rejection of a table none of whose columns gives a field that is needed."""
+    shown = ", ".join(repr(str(name)[:40]) for name in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    chosen = getattr(options.tabular, field)
+    wanted = " or ".join(([] if chosen is None else [chosen]) + list(COLUMNS[field]))
+    return RejectedDocument(
+        "malformed",
+        f"found the columns {shown}{more}; expected one of the {field} named {wanted}; name "
+        f'yours in hedgerow.toml: [tabular] {field} = "…"',
+    )
 
 
 def _fields(row: Callable[[int], Any], plan: _Plan) -> dict[str, str]:
@@ -113,9 +117,13 @@ def _item(fields: Mapping[str, str], label: str) -> Item:
     line = json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")
     identity = metadata.clean_id(fields.get("id"))
     if identity is None:
-        error = ("missing_id", "found no id; fill the column id or pmid")
+        error = ("missing_id", "found no id; fill the column")
         return Item(0, 0, label=label, error=error)
     return Item(0, 0, identity, label, content=line)
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_HEADER = re.compile(r"[^\r\n ][^\r\n]{,100000}")
 
 
 class _RowReader:
@@ -123,9 +131,10 @@ class _RowReader:
 
     media_type: str
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in the JSON line that an item of `split` carries."""
-        return replace(jsonl.READER.read(content, path=path), media_type=self.media_type)
+        document = jsonl.READER.read(content, path=path, options=options)
+        return replace(document, media_type=self.media_type)
 
 
 class DelimitedReader(_RowReader):
@@ -139,33 +148,31 @@ class DelimitedReader(_RowReader):
         self.suffixes = suffixes
         self.delimiters = delimiters
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield one item a row; a row that cannot be used carries its error.
 
         Raises RejectedDocument where the file is no text or its header names no column of texts.
         """
         text = decode(content)
-        rows = csv.reader(
-            io.StringIO(text, newline=""), delimiter=self._delimiter(text), strict=True
-        )
+        lines = (match[0] for match in _LINE.finditer(text))  # a copy of the text is too much
+        rows = csv.reader(lines, delimiter=self._delimiter(text), strict=True)
         plan: _Plan | None = None
         width = 0
         while True:
             label = f"line {rows.line_num + 1}"
             try:
-                row = _next(rows)
+                row = _next(rows, options.limits.document_bytes)
             except csv.Error as error:
                 if plan is None:
                     raise RejectedDocument("malformed", f"found no header: {error}") from error
-                detail = f"found a row that is no CSV: {error}; quote it as RFC 4180 says"
-                yield Item(0, 0, label=label, error=("malformed", detail))
+                yield Item(0, 0, label=label, error=_broken_row(error, options.limits))
                 continue
             if row is None:
                 break
             if not any(map(str.strip, row)):
                 continue
             if plan is None:
-                plan, width = _plan(row), len(row)
+                plan, width = _plan(row, options), len(row)
             elif len(row) != width:
                 detail = f"found {len(row)} fields; expected {width}, as the header has; mend it"
                 yield Item(0, 0, label=label, error=("malformed", detail))
@@ -174,13 +181,24 @@ class DelimitedReader(_RowReader):
 
     def _delimiter(self, text: str) -> str:
         """Return the delimiter that the header has most of; the first of equals."""
-        header = text.lstrip("\n\r ").partition("\n")[0]
-        return max(self.delimiters, key=header.count)
+        header = _HEADER.search(text)
+        return max(self.delimiters, key=(header[0] if header else "").count)
 
 
-def _next(rows: Any) -> list[str] | None:
-    """Return the next row; None after the last. The csv module's own limit is process-wide."""
-    before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
+def _broken_row(error: csv.Error, limits: Limits) -> tuple[str, str]:
+    """Return why the csv module refused a row, as (reason, detail)."""
+    if "field limit" in str(error):
+        rejected = limits.exceeded("document_bytes", "more characters in one field")
+        return rejected.reason, rejected.detail
+    return "malformed", f"found a row that is no CSV: {error}; quote it as RFC 4180 says"
+
+
+def _next(rows: Any, limit: int) -> list[str] | None:
+    """Return the next row, whose fields hold at most `limit` characters; None after the last.
+
+    The csv module's own limit is process-wide.
+    """
+    before = csv.field_size_limit(limit)
     try:
         return next(rows, None)
     finally:
@@ -193,7 +211,7 @@ class ParquetReader(_RowReader):
     media_type = "application/vnd.apache.parquet"
     suffixes = (".parquet",)
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield one item a row; a row that cannot be used carries its error.
 
         Raises RejectedDocument where the file is no Parquet, is larger than the limit once
@@ -206,34 +224,42 @@ class ParquetReader(_RowReader):
                 "malformed", "found no PAR1 at both ends; expected a whole Parquet file"
             )
         try:
-            file = pq.ParquetFile(pa.BufferReader(content))
-            size = sum(
-                file.metadata.row_group(i).total_byte_size
-                for i in range(file.metadata.num_row_groups)
-            )
-        except (pa.ArrowException, OSError) as error:
+            yield from self._rows(content, options)
+        except MemoryError as error:  # before the others: Arrow's own is one of both kinds
+            raise options.limits.exceeded(
+                "unpacked_bytes", "pages that need several times as much memory"
+            ) from error
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _broken(error) from error
-        if size > MAX_PARQUET_BYTES:
-            raise RejectedDocument(
-                "too_large",
-                f"found {size:,} bytes once decompressed; expected at most {MAX_PARQUET_BYTES:,} "
-                "(MAX_PARQUET_BYTES); split the file",
-            )
+
+    def _rows(self, content: bytes, options: Options) -> Iterator[Item]:
+        # What the footer says of sizes may be a lie: see `readers.split_apart`.
+        file = pq.ParquetFile(pa.BufferReader(content))
         names = file.schema_arrow.names
-        plan = _plan(names)
+        plan = _plan(names, options)
         used = sorted({place for places in plan.values() for place, _ in places})
         if any(names.count(names[i]) > 1 for i in used):
             raise RejectedDocument("malformed", "found two columns of one name; rename one")
+        wanted = [names[i] for i in used]
+        stated = file.metadata
+        options.limits.check("documents", stated.num_rows, "rows")
+        size = sum(stated.row_group(i).total_byte_size for i in range(stated.num_row_groups))
+        options.limits.check("unpacked_bytes", size, "bytes once unpacked")
+        # A page may say the same long text a thousand times over: keep it once, look at it by row.
+        strings = [n for n in wanted if pa.types.is_string(file.schema_arrow.field(n).type)]
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=strings)
         number = 0
-        try:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=[names[i] for i in used]):
-                columns = {i: batch.column(names[i]).to_pylist() for i in used}
-                for k in range(batch.num_rows):
-                    number += 1
-                    row = {place: values[k] for place, values in columns.items()}
-                    yield _item(_fields(row.__getitem__, plan), f"row {number}")
-        except (pa.ArrowException, OSError) as error:
-            raise _broken(error) from error
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+            for k in range(batch.num_rows):
+                number += 1
+                label = f"row {number}"
+                try:
+                    row = {i: batch.column(names[i])[k].as_py() for i in used}
+                except UnicodeDecodeError as error:
+                    detail = f"found a text that is no UTF-8: {error.reason}; save it so"
+                    yield Item(0, 0, label=label, error=("malformed", detail))
+                    continue
+                yield _item(_fields(row.__getitem__, plan), label)
 
 
 def _broken(error: Exception) -> RejectedDocument:

@@ -15,7 +15,17 @@ from itertools import pairwise
 
 from hedgerow.errors import RejectedDocument
 from hedgerow.readers import lines as shape
-from hedgerow.readers.base import Block, Document, Item, decode, normalise, require_letters
+from hedgerow.readers.base import (
+    DEFAULTS,
+    Block,
+    Document,
+    Item,
+    Options,
+    decode,
+    normalise,
+    require_few_lines,
+    require_letters,
+)
 
 _TAB_WIDTH = 4
 
@@ -43,7 +53,7 @@ class _Line:
         return self.text.count(" ") + 1
 
 
-_LINE = re.compile(r"[^\n]*\S")
+_LINE = re.compile(r"[^\n]+")
 
 
 def _lines(text: str) -> list[_Line]:
@@ -52,6 +62,8 @@ def _lines(text: str) -> list[_Line]:
     for match in _LINE.finditer(text):
         raw = match.group()
         content = raw.strip()
+        if not content:
+            continue
         lead = len(raw) - len(raw.lstrip())
         start = match.start() + lead
         indent = len(raw[:lead].replace("\t", " " * _TAB_WIDTH))
@@ -536,15 +548,16 @@ class TextReader:
     media_type = "text/plain"
     suffixes = (".txt", ".text")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the whole file as one item; plain text declares no id."""
         yield Item(0, len(content))
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in a text file; its title is its first title-like line."""
         text = normalise(decode(content))
         if not text.strip():
             raise RejectedDocument("empty", "found only blank text; put text into the file")
+        require_few_lines(text, options.limits)
         require_letters(text, "the file")
         blocks, title = blocks_of(text)
         return Document(text=text, blocks=blocks, media_type=self.media_type, title=title)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from hedgerow.errors import RejectedDocument
 from hedgerow.readers import jats, pubmed
-from hedgerow.readers.base import Document, Item, Reader
+from hedgerow.readers.base import DEFAULTS, Document, Item, Options, Reader
 from hedgerow.readers.xmltree import root_name
 
 BY_ROOT: Mapping[str, Reader] = {
@@ -39,13 +39,13 @@ class XmlReader:
     media_type = "application/xml"
     suffixes = (".xml", ".nxml")
 
-    def split(self, content: bytes) -> Iterator[Item]:
+    def split(self, content: bytes, options: Options = DEFAULTS) -> Iterator[Item]:
         """Yield the items that the format's own reader finds."""
-        yield from reader_of(content).split(content)
+        yield from reader_of(content).split(content, options)
 
-    def read(self, content: bytes, *, path: str) -> Document:
+    def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in one item."""
-        return reader_of(content).read(content, path=path)
+        return reader_of(content).read(content, path=path, options=options)
 
 
 READER = XmlReader()

@@ -13,7 +13,7 @@ Files come from anywhere, so no part of one may make the parser fetch, expand or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.entities import html5
 from typing import Any
@@ -23,11 +23,9 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from hedgerow.errors import RejectedDocument
-from hedgerow.readers.base import Item, decode
+from hedgerow.limits import Limits
+from hedgerow.readers.base import DEFAULTS, Item, decode
 from hedgerow.readers.metadata import iso_date
-
-MAX_DEPTH = 100
-"""Elements inside one another; articles stay below 30."""
 
 _MAX_PROLOG = 1 << 20
 """Bytes before the root element."""
@@ -100,12 +98,14 @@ def _name_character(match: re.Match[str]) -> str:
     return f"&amp;{name};" if text is None else escape(text)
 
 
-def parse(content: bytes) -> Any:
+def parse(content: bytes, limits: Limits = DEFAULTS.limits, *, until: str | None = None) -> Any:
     """Return the root element, without namespaces, comments and processing instructions.
 
-    Raises RejectedDocument as `decode` does, and "malformed" where the XML is not well formed,
-    declares an entity, or is nested more deeply than `MAX_DEPTH`.
+    until: the name of an element after whose end nothing more is parsed.
+    Raises RejectedDocument as `decode` does, "malformed" where the XML is not well formed or
+    declares an entity, and "too_large" where it is longer or nested more deeply than the limits.
     """
+    limits.check("document_bytes", len(content), "bytes of XML")
     declared = _DECLARED_ENCODING.search(content[:_HEAD_BYTES])
     text = decode(content, declared=declared[1].decode("ascii") if declared else None)
     text = _ILLEGAL.sub("", _DECLARATION.sub("", text, count=1)).lstrip()
@@ -113,26 +113,40 @@ def parse(content: bytes) -> Any:
     _, start = _find_root(data, "utf-8")
     lines_before = data.count(b"\n", 0, start)
     body = _NAMED.sub(_name_character, data[start:].decode("utf-8")).encode("utf-8")
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        strip_cdata=True,
-        collect_ids=False,
-    )
+    options = {
+        "encoding": "utf-8",
+        "resolve_entities": False,
+        "load_dtd": False,
+        "no_network": True,
+        "huge_tree": False,
+        "remove_comments": True,
+        "remove_pis": True,
+        "strip_cdata": True,
+        "collect_ids": False,
+    }
     try:
-        root = etree.fromstring(b"\n" * lines_before + body, parser=parser)
+        root = _root_of(b"\n" * lines_before + body, until, options)
     except etree.XMLSyntaxError as error:
+        if "depth" in error.msg:  # libxml2's own limit, far beyond ours
+            raise limits.exceeded("depth", "elements far too deep inside one another") from error
         raise RejectedDocument("malformed", f"found broken XML: {error.msg}") from error
-    _simplify(root)
+    _simplify(root, limits)
     return root
 
 
-def _simplify(root: Any) -> None:
+def _root_of(body: bytes, until: str | None, options: Mapping[str, Any]) -> Any:
+    """Return the root element of a body, parsed up to the end of `until` where that is given."""
+    if until is None:
+        return etree.fromstring(body, parser=etree.XMLParser(**options))
+    parser = etree.XMLPullParser(events=("end",), tag=(until, f"{{*}}{until}"), **options)
+    for start in range(0, len(body), _CHUNK):
+        parser.feed(body[start : start + _CHUNK])
+        for _, element in parser.read_events():
+            return element.getroottree().getroot()
+    return parser.close()
+
+
+def _simplify(root: Any, limits: Limits) -> None:
     """Take namespaces off the element names; raise RejectedDocument where the tree is too deep."""
     depth = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
@@ -140,10 +154,7 @@ def _simplify(root: Any) -> None:
             depth -= 1
             continue
         depth += 1
-        if depth > MAX_DEPTH:
-            raise RejectedDocument(
-                "malformed", f"found elements nested more than {MAX_DEPTH} deep; flatten them"
-            )
+        limits.check("depth", depth, "elements or more inside one another")
         if isinstance(element.tag, str) and element.tag.startswith("{"):
             element.tag = element.tag.rpartition("}")[2]
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hedgerow import tables as contract
+from hedgerow.store import bucket_of, document_bits
 
 
 class Source(Protocol):
@@ -101,12 +102,20 @@ class InFiles:
             keys = {*columns, *contract.TABLES[name].order, *((where[0],) if where else ())}
             needed = sorted(keys)
         found: list[dict[str, Any]] = []
-        for path in self.pieces.get(name, ()):
+        for path in self._holding(name, where):
             table = pq.read_table(path, columns=needed, partitioning=None)
             if where is not None:
                 table = table.filter(_among(table, where))
             found += table.to_pylist()
         return _sorted(name, found, columns)
+
+    def _holding(self, name: str, where: tuple[str, Collection[str]] | None) -> Sequence[Path]:
+        """Return the parts that may have such rows: those of the documents' buckets."""
+        paths = self.pieces.get(name, ())
+        if where is None or where[0] != "doc_id":
+            return paths
+        wanted = [document_bits(doc_id) for doc_id in where[1]]
+        return [p for p in paths if any(b.startswith(bucket_of(p)) for b in wanted)]
 
 
 def _tally(values: pa.ChunkedArray) -> Counter[str]:

@@ -22,7 +22,7 @@ class Stage:
     version: raised whenever the same inputs would give other rows.
     inputs, outputs: names of tables in `hedgerow.tables`.
     uses: what else its rows depend on, of "source settings", "model", "lexicon",
-        "knowledge base", "settings" and "dependencies".
+        "knowledge base", "settings", "limits" and "dependencies".
     run: takes the input tables of one batch of documents and the loaded resources; returns the
         output tables, each with its declared schema. A stage that looks across documents gets
         whole tables, and with them its own outputs of the snapshot before ("previous NAME") where

@@ -1,24 +1,28 @@
-"""documents: read, normalise, split into blocks, take metadata, parse the reference list."""
+"""documents: read, normalise, split into blocks, take metadata and language, parse references."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from hedgerow import tables
+from hedgerow import readers, tables
 from hedgerow.errors import RejectedDocument
 from hedgerow.ids import occurrence_ids
 from hedgerow.nlp import references
-from hedgerow.readers import Document, reader_for
+from hedgerow.readers import Document, Options
+from hedgerow.readers.language import language_of
 from hedgerow.readers.metadata import interest_of, override
 from hedgerow.stages.base import Stage, Tables
 
 if TYPE_CHECKING:
     from hedgerow.resources import Resources
 
+_MAX_REPEATED = 1_000
+"""Characters of what other rows repeat: a longer heading, title, publisher or address is cut."""
 _NO_SECTION = frozenset({"title", "boilerplate"})
 
 
@@ -32,9 +36,10 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     rows: dict[str, list[Mapping[str, Any]]] = {
         name: [] for name in ("documents", "blocks", "references", "rejects")
     }
+    options = Options.of(resources.settings)
     for item in inputs["items"].to_pylist():
         try:
-            document = _read(item)
+            document = _read(item, options, resources.settings.languages)
         except RejectedDocument as rejected:
             rows["rejects"].append(_reject(item, rejected))
             continue
@@ -46,19 +51,13 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     }
 
 
-def _read(item: Mapping[str, Any]) -> Document:
-    reader = reader_for(item["path"])
-    if reader is None:
-        raise RejectedDocument("unknown_format", f"found no reader for {item['path']!r}")
-    try:
-        document = reader.read(item["content"], path=item["path"])
-    except RejectedDocument:
-        raise
-    except Exception as error:
-        raise RejectedDocument(
-            "malformed", f"the parser failed: {type(error).__name__}: {error}; mend the document"
-        ) from error
-    return override(document, json.loads(item["override"])) if item["override"] else document
+def _read(item: Mapping[str, Any], options: Options, languages: Sequence[str]) -> Document:
+    document = readers.read(item["path"], item["content"], options)
+    entry = json.loads(item["override"]) if item["override"] else {}
+    document = override(document, entry)
+    if "language" in entry:  # the user knows better than the text
+        return document
+    return replace(document, language=language_of(document, languages))
 
 
 def _reject(item: Mapping[str, Any], rejected: RejectedDocument) -> dict[str, Any]:
@@ -79,9 +78,9 @@ def _document_row(item: Mapping[str, Any], document: Document) -> dict[str, Any]
     return {
         "doc_id": item["doc_id"],
         "path": item["path"],
-        "url": document.url,
-        "title": document.title,
-        "publisher": document.publisher,
+        "url": _cut(document.url),
+        "title": _cut(document.title),
+        "publisher": _cut(document.publisher),
         "author": document.author,
         "published": document.published,
         "media_type": document.media_type,
@@ -92,6 +91,10 @@ def _document_row(item: Mapping[str, Any], document: Document) -> dict[str, Any]
         "source_sha256": item["sha256"],
         "text": document.text,
     }
+
+
+def _cut(value: str | None) -> str | None:
+    return value and value[:_MAX_REPEATED]
 
 
 def _block_rows(doc_id: str, document: Document) -> Iterator[dict[str, Any]]:
@@ -113,7 +116,7 @@ def _block_rows(doc_id: str, document: Document) -> Iterator[dict[str, Any]]:
             "page": block.page,
         }
         if block.block == "heading":
-            section = text
+            section = text[:_MAX_REPEATED]
 
 
 def _reference_rows(doc_id: str, document: Document) -> Iterator[dict[str, Any]]:
@@ -135,9 +138,9 @@ def _reference_rows(doc_id: str, document: Document) -> Iterator[dict[str, Any]]
 
 STAGE = Stage(
     name="documents",
-    version=1,
+    version=2,
     inputs=("items",),
     outputs=("documents", "blocks", "references", "rejects"),
-    uses=("source settings", "dependencies"),
+    uses=("source settings", "limits", "dependencies"),
     run=_run,
 )

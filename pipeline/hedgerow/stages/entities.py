@@ -37,7 +37,7 @@ def _run(inputs: Tables, resources: Resources) -> dict[str, pa.Table]:
     """Find the mentions of each document and link each distinct name once."""
     from hedgerow.nlp.linker import load_linker
 
-    linker = load_linker(resources.folder("kb"))
+    linker = load_linker(resources.knowledge_base)
     spans = _spans(inputs["annotations"])
     found: list[tuple[SentenceRow, Mention]] = []
     vocab = _vocabulary()
