@@ -1,19 +1,20 @@
 # Hedgerow: `make` prints this help.
 #
-# Settings, passed on to the command line: CORPUS=folder OUTPUTS=folder WORKERS=n ENGINE=local
+# Settings, passed on to the command line: CORPUS=folder OUTPUTS=folder WORKERS=n ENGINE=local|ray
 
 CORPUS  ?= corpus
 OUTPUTS ?= outputs
 WORKERS ?= 1
 ENGINE  ?= local
 DATA    ?= ../shared
+SIZE    ?= full
 
 FLAGS = --corpus '$(CORPUS)' --outputs '$(OUTPUTS)' --workers '$(WORKERS)'
 BIN   = .venv/bin
 STAGES = documents sentences annotations entities cues certainty claims statements evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(STAGES) test soak lint wheel train evaluate docs lock clean
+.PHONY: help run $(STAGES) test soak fuzz bench profile lint audit wheel train evaluate docs lock clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z$$][^:]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,11 +30,29 @@ $(STAGES): $(BIN)/.run
 test: $(BIN)/.dev ## set up, then run the tests
 	@$(BIN)/python -m pytest -q -m 'not soak'
 
-soak: $(BIN)/.dev ## long crash, load and fuzz runs
+soak: $(BIN)/.dev ## long crash and load runs
 	@$(BIN)/python -m pytest -q -m soak --timeout 7200
+
+bench: $(BIN)/.dev ## every goal of speed and scale as a ratio; SIZE=small takes minutes
+	@DATA='$(DATA)' $(BIN)/python -m tests.benchmarks.bench $(SIZE) $(ROWS)
+
+profile: $(BIN)/.dev ## where the time goes, stage by stage
+	@$(BIN)/python -m tests.benchmarks.profile
+
+fuzz: $(BIN)/.dev ## fuzz the readers: MINUTES each, READERS="html docx", inputs and findings in FUZZ
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/test_fuzz.py -m 'soak or not soak' --timeout 7200
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --jobs $(JOBS) --out '$(FUZZ)' $(READERS)
+MINUTES  ?= 20
+JOBS     ?= 2
+READERS  ?=
+EXAMPLES ?= 1000
+FUZZ     ?= $(or $(TMPDIR),/tmp)/hedgerow-fuzz
 
 lint: $(BIN)/.dev ## ruff, mypy and import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+audit: $(BIN)/.dev ## look the locked packages up among known vulnerabilities; needs the network
+	@$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes $(foreach f,$(sort $(wildcard requirements/*.txt)),-r '$(f)')
 
 wheel: $(BIN)/.dev ## build the wheel and try it in an empty environment
 	@BIN='$(abspath $(BIN))' bash tests/try_wheel.sh
@@ -46,6 +65,8 @@ train: $(BIN)/.dev ## train models/hedgerow_en on the corpora in DATA
 
 evaluate: $(BIN)/.dev ## print every figure of the model card, from DATA
 	@$(BIN)/python models/training/evaluate_heads.py --data '$(DATA)'
+	@$(BIN)/python models/training/evaluate_linking.py --data '$(DATA)'
+	@$(BIN)/python models/training/evaluate_splitting.py --data '$(DATA)'
 	@$(BIN)/hedgerow evaluate $(foreach f,$(sort $(wildcard $(DATA)/gold/*.dev.jsonl)),--gold '$(f)')
 
 docs: $(BIN)/.run ## rewrite docs/tables.md from the schemas
