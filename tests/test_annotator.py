@@ -1,6 +1,6 @@
 """The tokenizer and the neural annotator: what they promise whatever the weights are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from hedgerow.nlp.annotator import (
     resolve,
     words_of,
 )
-from hedgerow.nlp.features import NameList, name_form, normal_form, spans_of, word_shape
+from hedgerow.nlp.features import NameList, name_form, normal_form, word_shape
 from hedgerow.nlp.tokenizer import make_tokenizer
 
 TEXTS = (
@@ -284,6 +284,16 @@ def test_the_component_sets_what_it_declares(nlp: Language) -> None:
         assert set(doc._.unit) == set(UNIT_LABELS)
         assert set(doc.spans) == {"cues", "arguments"}
         assert {ent.label_ for ent in doc.ents} <= set(TAG_LABELS[:5])
+
+
+def spans_of(tags: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the (start, end) of spans in one unit's BILOU tags (O B I L U as 0 to 4)."""
+    start = 0
+    for i, tag in enumerate(tags):
+        if tag in (1, 4):
+            start = i
+        if tag in (3, 4):
+            yield start, i + 1
 
 
 def test_tags_are_always_well_formed() -> None:

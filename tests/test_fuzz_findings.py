@@ -64,6 +64,11 @@ def test_paragraphs_of_brackets_left_open_are_a_reject():
         reader_for("a.md").read(content, path="a.md")
 
 
+def test_text_that_becomes_mojibake_when_its_blanks_are_collapsed_is_normalised():
+    harness.check("markdown", "Zinc for col\xc8\u0153\xe2\u0192\t> helps.".encode())
+    harness.check("html", "<p>Zinc for col\xc8\u0153\xe2\u0192\t> helps.".encode())
+
+
 def parquet(**columns) -> bytes:
     pq.write_table(pa.table(columns), out := io.BytesIO())
     return out.getvalue()

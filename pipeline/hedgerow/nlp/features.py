@@ -1,7 +1,7 @@
 """What the encoder is told about a token: hashed word features, a word vector, a name-list code."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,13 +199,3 @@ def _extend(state: UInt64s, words: UInt64s) -> UInt64s:
     """Return the hash of each phrase `state` with one more word."""
     mixed = (state ^ words) * _MULTIPLIER
     return mixed ^ (mixed >> np.uint64(29))
-
-
-def spans_of(tags: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the (start, end) of spans in one unit's BILOU tags (O B I L U as 0 to 4)."""
-    start = 0
-    for i, tag in enumerate(tags):
-        if tag in (1, 4):
-            start = i
-        if tag in (3, 4):
-            yield start, i + 1

@@ -256,8 +256,15 @@ _BLANKS = re.compile(r"\s+")
 
 
 def one_line(text: str) -> str:
-    """Return the text normalised, with each run of blanks as one space, stripped."""
-    return _BLANKS.sub(" ", normalise(text)).strip()
+    """Return the text normalised, with each run of blanks as one space, stripped.
+
+    Doing it again changes nothing.
+    """
+    line = _BLANKS.sub(" ", normalise(text)).strip()
+    # what stands side by side only now may be mojibake
+    while _MOJIBAKE.search(line) and (again := _BLANKS.sub(" ", normalise(line)).strip()) != line:
+        line = again
+    return line
 
 
 def require_letters(text: str, what: str) -> None:
