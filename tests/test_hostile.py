@@ -321,12 +321,22 @@ def test_names_in_decomposed_unicode_are_read_under_the_composed_one(run, corpus
     assert "differs only in how its accents are encoded" in reject["detail"]
 
 
-def test_a_very_deep_folder_is_read(run, corpus, outputs):
-    folder = corpus
+@pytest.fixture
+def deep_folder(corpus):
+    """A folder deeper than Python's calls may be; pytest could not remove it either."""
+    folders = [corpus]
     for _ in range(1_100):
-        folder = folder / "d"
-        folder.mkdir()
-    (folder / "deep.txt").write_text("Zinc may help.")
+        folders.append(folders[-1] / "d")
+        folders[-1].mkdir()
+    yield folders[-1]
+    for folder in reversed(folders[1:]):
+        for file in folder.glob("*.txt"):
+            file.unlink()
+        folder.rmdir()
+
+
+def test_a_very_deep_folder_is_read(run, outputs, deep_folder):
+    (deep_folder / "deep.txt").write_text("Zinc may help.")
     run()
     assert any(d["path"].endswith("/deep.txt") for d in rows(outputs, "documents"))
 
