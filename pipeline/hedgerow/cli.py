@@ -124,7 +124,7 @@ def _stage_command(name: str, text: str) -> None:
             "model": model,
             "knowledge_base": kb,
         }
-        _run(flags, log=log, until=name)
+        _run(flags, log=log, until=None if name == "evidence" else name)
 
     command.__doc__ = (
         f"{text}\n\nBrings the stages up to this one up to date. The results wait in the work "
@@ -144,28 +144,9 @@ for _name, _text in (
     ("certainty", "Classify every sentence: kind, certainty, polarity."),
     ("claims", "Extract claims with arguments, attribution, citations and statistics."),
     ("statements", "Normalise names and sign sentences, to be compared across documents."),
+    ("evidence", "Map the evidence, find the conflicts and publish: the same as `run`."),
 ):
     _stage_command(_name, _text)
-
-
-@app.command(epilog="Example: `hedgerow evidence --corpus pages`", rich_help_panel="Stages")
-def evidence(
-    corpus: Corpus = None,
-    outputs: Outputs = None,
-    workers: Workers = None,
-    model: Model = None,
-    kb: KnowledgeBase = None,
-    log: LogOption = Log.pretty,
-) -> None:
-    """Map the evidence, find the conflicts and publish: the last stage, the same as `run`."""
-    flags = {
-        "corpus": corpus,
-        "outputs": outputs,
-        "workers": workers,
-        "model": model,
-        "knowledge_base": kb,
-    }
-    _run(flags, log=log)
 
 
 def _run(
