@@ -98,6 +98,19 @@ def test_a_pattern_over_text_matches_its_example_only(section: str) -> None:
         assert rule["source"]
 
 
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("serious adverse events and death", "serious-adverse-events"),
+        ("death after serious adverse events", "serious-adverse-events"),
+        ("adverse events, then death", "adverse-events"),
+    ],
+)
+def test_the_longest_phrase_names_the_outcome_wherever_it_stands(text: str, concept: str) -> None:
+    found = NAMES.within(NAMES.fold(text))
+    assert found is not None and found.id == concept
+
+
 def test_a_clause_ends_at_a_contrast_and_not_in_a_list() -> None:
     rule = RULES["contrast"]
     assert re.search(rule["pattern"], rule["example"])

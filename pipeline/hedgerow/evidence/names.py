@@ -202,7 +202,8 @@ class Names:
         starts = [at for at, word in enumerate(words) if word in self._openings]
         for size in range(min(self._longest, len(words)), 0, -1):
             for at in starts:
-                concept = self._within.get(words[at : at + size])
+                phrase = words[at : at + size]
+                concept = self._within.get(phrase) if len(phrase) == size else None
                 if concept is not None and not (narrow and concept.broad):
                     return concept
         return None

@@ -28,7 +28,7 @@ def _run(tables: Tables, resources: Resources) -> dict[str, pa.Table]:
 
 STAGE = Stage(
     name="statements",
-    version=1,
+    version=2,
     inputs=("claims", "claim_outcomes", "claim_references", "references", "statistics", "entities"),
     outputs=("statements", "works"),
     uses=("lexicon", "dependencies"),
