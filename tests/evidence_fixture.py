@@ -260,8 +260,8 @@ class Corpus:
             name: tables.conform(name, tables.from_rows(name, self.rows[name]))
             for name in tables.TABLES
         }
-        found["statements"] = statements_of(found, shipped())
         found["works"] = works_of(found["references"], shipped())
+        found["statements"] = statements_of(found, shipped())
         tables.check(found, names=[name for name in found if found[name].num_rows])
         return found
 

@@ -118,13 +118,7 @@ class Statement:
     copy_of: str
 
 
-_PLACING = (
-    "claim_id",
-    "doc_id",
-    "claim_type",
-    "subject",
-    "subject_id",
-)
+_PLACING = ("claim_id", "claim_type", "subject", "subject_id")
 """Columns of `claims` that placing needs; the others are read for changed cells only."""
 _JOINED = "claim_id"
 

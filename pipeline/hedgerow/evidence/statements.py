@@ -65,7 +65,7 @@ def stance_of(row: Mapping[str, Any], names: Names) -> str:
 def statements_of(tables: Mapping[str, pa.Table], names: Names) -> pa.Table:
     """Return the table `statements`.
 
-    tables: claims, claim_outcomes, claim_references, references, statistics and entities.
+    tables: claims, claim_outcomes, claim_references, works, statistics and entities.
     A claim without a subject, or of a type outside `MAPPED_TYPES`, makes no statement.
     """
     rows = [
@@ -75,10 +75,7 @@ def statements_of(tables: Mapping[str, pa.Table], names: Names) -> pa.Table:
     ]
     outcomes = _outcomes(rows, tables["claim_outcomes"])
     diseases = _diseases(rows, tables["entities"])
-    works = {
-        row["reference_id"]: reference_keys(row, names)[0]
-        for row in tables["references"].to_pylist()
-    }
+    works = {row["reference_id"]: row["keys"][0] for row in tables["works"].to_pylist()}
     cited = _cited(tables["claim_references"], works)
     numbers, intervals, measured = _numbers(tables["statistics"])
     found = []

@@ -20,10 +20,8 @@ def _run(tables: Tables, resources: Resources) -> dict[str, pa.Table]:
     from hedgerow.evidence.names import shipped
     from hedgerow.evidence.statements import statements_of, works_of
 
-    return {
-        "statements": statements_of(tables, shipped()),
-        "works": works_of(tables["references"], shipped()),
-    }
+    works = works_of(tables["references"], shipped())
+    return {"statements": statements_of({**tables, "works": works}, shipped()), "works": works}
 
 
 STAGE = Stage(
