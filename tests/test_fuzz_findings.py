@@ -192,3 +192,10 @@ def test_a_word_file_without_a_body_is_a_reject():
 
 def test_a_word_file_whose_root_is_another_element_is_a_reject():
     harness.check("docx", docx("<w:document (.*)</w:document>", r"<w:tblW \1</w:tblW>"))
+
+
+def test_a_parsers_message_that_repeats_the_document_is_cut():
+    content = b"<article><p " + b"x" * 20_000 + b"></p></article>"
+    with pytest.raises(RejectedDocument, match="mandates value for attribute x") as rejected:
+        reader_for("a.nxml").read(content, path="a.nxml")
+    assert len(rejected.value.detail) <= 1_000

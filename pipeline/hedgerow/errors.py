@@ -38,15 +38,21 @@ class LockedError(StoreError):
     """Another run holds the outputs folder."""
 
 
+_MAX_DETAIL = 1_000
+
+
 class RejectedDocument(HedgerowError):
     """One document cannot be used; the others go on.
 
     reason: one of `tables.REASONS`, the machine-readable cause.
-    detail: what was found and what to do about it, for people.
+    detail: what was found and what to do about it, for people; cut where it is overlong, since a
+    parser's own message may repeat much of the document.
     transient: True where a later run may succeed with the same bytes.
     """
 
     def __init__(self, reason: str, detail: str, *, transient: bool = False) -> None:
+        if len(detail) > _MAX_DETAIL:
+            detail = detail[: _MAX_DETAIL - 1] + "…"
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
