@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from hedgerow.errors import RejectedDocument
+from hedgerow.readers import language
 from hedgerow.readers.language import detect, language_of, name_of
 from hedgerow.readers.text import READER
 from hedgerow.resources import Resources
@@ -95,6 +96,22 @@ def test_the_prose_of_a_long_document_decides_not_its_beginning_or_references():
     )
     references = "".join(f"[{n}] {entry}\n" for n in range(1, 30))
     assert language_of(read(f"Zinc\n\n{ENGLISH}\n\nReferences\n\n{references}"), ("en",)) == "en"
+
+
+def test_a_text_full_of_english_words_needs_no_model_and_any_other_does(monkeypatch):
+    monkeypatch.setattr(language, "_model", lambda: lambda text: ("de", 0.9))
+    plain = (
+        "Zinc is one of the metals that the body needs for growth, and most of it is in the "
+        "muscles. A lack of it may be seen in the skin and in the hair, which is thin in children."
+    )
+    assert language_of(read(plain), ("en",)) == "en"
+    assert language_of(read(plain), ("de",)) == "de"
+    half = f"{plain} {OTHERS['German']}"
+    for text in (*OTHERS.values(), half, half[len(half) // 3 :], KEPT["species"], KEPT["genes"]):
+        with pytest.raises(RejectedDocument, match="found German"):
+            language_of(read(text), ("en",))
+    numbers = "of 1 in 2 to 3 and 4 at 5 " * 3  # fewer letters than say anything
+    assert language_of(read(numbers), ("en",)) is None
 
 
 def test_detection_is_the_same_every_time():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hedgerow.readers import Options, read
-from hedgerow.readers.metadata import clean, iso_date, override
+from hedgerow.readers.metadata import clean, interest_of, interest_rules, iso_date, override
+
+if sys.version_info >= (3, 11):
+    from re import _parser as parser
+else:
+    import sre_parse as parser
 
 LD = '<script type="application/ld+json">%s</script>'
 
@@ -218,3 +225,51 @@ def test_front_matter_and_json_lines_take_common_spellings():
 def test_a_user_s_entry_goes_before_all_and_is_cleaned_too():
     found = override(page("<title>Zinc</title>"), {"published": "3 May 2024", "publisher": "P"})
     assert (found.title, found.published, found.publisher) == ("Zinc", "2024-05-03", "P")
+
+
+def test_a_very_long_script_of_json_ld_says_nothing_and_takes_no_time():
+    record = '{"@type": "Article", "publisher": "The Post"}'
+    assert page(LD % f"[{'[],' * 10_000}{record}]").publisher == "The Post"
+    assert page(LD % f"[{'[],' * 400_000}{record}]").publisher is None
+
+
+# -- interest: the texts that a rule needs ---------------------------------------------------------
+
+
+def least_texts(items) -> set[str]:
+    """Return all that a parsed pattern finds, in lower case, with "\0" for what may be anything."""
+    found = {""}
+    for operation, value in items:
+        found = {before + text for before in found for text in _least_texts(str(operation), value)}
+    return found
+
+
+def _least_texts(operation: str, value) -> set[str]:
+    if operation == "LITERAL":
+        return {chr(value).lower()}
+    if operation in ("AT", "ASSERT", "ASSERT_NOT"):
+        return {""}
+    if operation == "SUBPATTERN":
+        return least_texts(value[-1])
+    if operation == "BRANCH":
+        return set().union(*map(least_texts, value[1]))
+    if operation == "IN" and all(str(kind) == "LITERAL" for kind, _ in value):
+        return {chr(char).lower() for _, char in value}
+    if operation == "MAX_REPEAT" and value[:2] == (0, 1):
+        return {"", *least_texts(value[2])}
+    if operation == "MAX_REPEAT" and value[0] == 0:
+        return {"", "\0"}
+    return {"\0"}
+
+
+@pytest.mark.parametrize("rule", [r for r in interest_rules() if r.needs], ids=lambda rule: rule.id)
+def test_all_that_a_rule_finds_holds_a_text_that_it_needs(rule):
+    found = least_texts(parser.parse(rule.pattern.pattern))
+    assert [text for text in found if not any(need in text for need in rule.needs)] == []
+    assert [need for need in rule.needs if not any(need in text for text in found)] == []
+
+
+def test_a_rule_holds_in_any_case_and_only_in_its_own_field():
+    loud = page("", body="<p>ADD TO BA\u017fKET, or \u0131n stock</p>")
+    assert interest_of(loud) == ("vendor", "rule:order-button")
+    assert interest_of(page("<title>Add to basket</title>"))[0] == "unknown"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from hedgerow.errors import RejectedDocument
 from hedgerow.limits import Limits
@@ -231,8 +234,13 @@ def sentences(document: Document) -> list[str]:
 
 def recall(put_in: Document, found: Document) -> float:
     """The share of the sentences put in that are found, verbatim and in order."""
-    matcher = SequenceMatcher(None, sentences(put_in), sentences(found), autojunk=False)
-    return sum(m.size for m in matcher.get_matching_blocks()) / len(sentences(put_in))
+    return matched(sentences(put_in), sentences(found)) / len(sentences(put_in))
+
+
+def matched(put_in: Sequence[str], found: Sequence[str]) -> int:
+    """How many of the sentences put in are found, verbatim and in order."""
+    matcher = SequenceMatcher(None, put_in, found, autojunk=False)
+    return sum(m.size for m in matcher.get_matching_blocks())
 
 
 def read(content: bytes) -> Document:
@@ -263,6 +271,39 @@ def test_the_sentences_of_the_sample_corpus_are_found_in_order(columns, options)
         shares.append((recall(put_in, found), len(sentences(put_in))))
     assert len(shares) >= 4
     assert sum(share * n for share, n in shares) / sum(n for _, n in shares) >= 0.98
+
+
+CHROMIUM = shutil.which("chromium")
+SHEET = """
+@page { size: A4; margin: 2cm }
+section { columns: COLUMNS; font: 11pt serif; break-before: page }
+"""
+
+
+def printed(paths: Sequence[Path], columns: int, folder: Path) -> bytes:
+    """The PDF that Chromium prints of Markdown files, each of which begins a page."""
+    assert CHROMIUM is not None
+    markdown = MarkdownIt("commonmark").enable("table")
+    page = f"<!doctype html><meta charset=utf-8><style>{SHEET}</style>"
+    page = page.replace("COLUMNS", str(columns))
+    for path in paths:
+        text = re.sub(r"(?s)\A---.*?\n---\n", "", drawable(path.read_text("utf-8")))
+        page += f"<section>{markdown.render(text)}</section>"
+    (folder / "a.html").write_text(page, "utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    command += [f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'a.pdf'}"]
+    subprocess.run([*command, str(folder / "a.html")], capture_output=True, timeout=120, check=True)
+    return (folder / "a.pdf").read_bytes()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_sentences_of_pages_that_a_browser_prints_are_found_in_order(columns, tmp_path):
+    paths = sorted(CORPUS.rglob("*.md"))
+    put_in = [sentence for path in paths for sentence in sentences(known(path))]
+    found = sentences(read(printed(paths, columns, tmp_path)))
+    assert len(put_in) > 200
+    assert matched(put_in, found) / len(put_in) >= 0.98
 
 
 LONG = (
@@ -368,6 +409,44 @@ def test_a_table_is_rows_of_cells_below_their_header():
     ]
 
 
+def test_cells_centred_beside_each_other_and_a_row_cut_by_a_page_are_whole():
+    page = page_of(("paragraph", LONG), head="")
+    y = page.y + 30
+    header = ((0, 0, "Use"), (90, -6, "Daily"), (90, 6, "volume"), (160, 0, "Result"))
+    for rows in (
+        (
+            *header,
+            (0, 24, "Short"), (0, 36, "colds"), (90, 30, "5 mL"), (160, 30, "No change"),
+            (0, 54, "Flu"), (90, 54, "9 mL"), (160, 54, "Two days"),
+        ),
+        (*header, (160, 18, "less, in adults")),
+    ):  # fmt: skip
+        for x, down, text in rows:
+            page.draw(MARGIN + x, y + down, text, Style(10))
+        page.feed()
+        y = page.y + 30
+    assert [text for _, text in blocks(read(page.bytes()))[1:]] == [
+        "Use | Daily volume | Result",
+        "Short colds | 5 mL | No change",
+        "Flu | 9 mL | Two days less, in adults",
+    ]
+
+
+def test_a_reference_that_runs_on_in_the_next_column_ends_before_the_next_number():
+    entries = [
+        f"{n}. Lee A, Kim B. Zinc and the days that {'a very common ' * (n % 5)}cold lasts in "
+        f"adults who take {n} grams of it, a trial. J Made Up. 2019;{n}:1-9."
+        for n in range(1, 41)
+    ]
+    page = page_of(
+        ("paragraph", (LONG * 2).strip()),
+        ("heading", "References"),
+        *(("reference", entry) for entry in entries),
+        columns=2,
+    )
+    assert [text for kind, text in blocks(read(page.bytes())) if kind == "reference"] == entries
+
+
 def test_superscripts_are_citations_but_not_after_units():
     page = page_of(("paragraph", LONG), head="")
     y = page.y + 30
@@ -393,6 +472,8 @@ def test_superscripts_are_citations_but_not_after_units():
         (["about 10–", "20 days"], "about 10–20 days"),
         (["men and/", "or women"], "men and/or women"),
         (["cyto\xad", "kines"], "cytokines"),
+        (["no death.", "[1,2] One trial"], "no death.[1,2] One trial"),
+        (["no death", "[1]."], "no death [1]."),
     ],
 )
 def test_hyphens_at_line_ends_are_joined_where_they_belong_to_the_line(lines, joined):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import textwrap
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -295,6 +296,62 @@ def test_hard_wrapped_paragraphs_are_joined_and_their_line_ends_kept():
     assert [b.block for b in document.blocks] == ["title", "paragraph", "paragraph"]
     first = document.blocks[1]
     assert document.text[first.start : first.end].count("\n") == 3
+
+
+PROSE = (
+    "Zinc lozenges have been sold against the common cold for about forty years, and most of those "
+    "who buy them swear by them. The trials that tested them disagree: some found that colds ended "
+    "two days earlier, others found nothing at all. Differences in dose may explain it."
+)
+
+
+@pytest.mark.parametrize("columns", [45, 60, 72, 80, 100])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_headings_stay_apart_from_wrapped_paragraphs_at_any_width(columns, gap):
+    body = textwrap.fill(PROSE, columns)
+    text = f"Zinc and colds\n\n{body}{gap}What Nobody Has Tested{gap}{body}{gap}SAFETY{gap}{body}\n"
+    document = read("z.txt", text)
+    kinds = ["title", "paragraph", "heading", "paragraph", "heading", "paragraph"]
+    assert [b.block for b in document.blocks] == kinds
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "Zinc may shorten a cold in adults who take it within a day\nof the first symptoms.",
+        "Take it with food if it upsets your stomach, and stop it after the\nNational Zinc Week.",
+        "mRNA of the virus was found for a shorter time in the group with\nzinc than in the other.",
+    ],
+)
+@pytest.mark.parametrize("below", ["", "\n\nOne long line. " + PROSE])
+def test_two_lines_of_one_sentence_are_a_paragraph(paragraph, below):
+    document = read("z.txt", f"Zinc and colds\n\nZinc is a metal.\n\n{paragraph}{below}\n")
+    assert ("paragraph", paragraph) in shown(document)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kinds"),
+    [
+        ("Side effects of zinc\nNausea is common.", "heading paragraph"),
+        ("Side Effects Of Zinc Lozenges In Adults And Children\n" + PROSE, "heading paragraph"),
+        ("Zinc for a cold\nis too late on day three.", "paragraph paragraph"),
+        ("HOW MUCH ZINC TO TAKE AND WHEN TO STOP IT\nthe dose is 30 mg.", "heading paragraph"),
+        (
+            (
+                "What people with a cold say of it\nloss of taste or a bad taste in the mouth\n"
+                "some trouble with the stomach or bowel\na dry mouth or a sore throat for days"
+            ),
+            "heading paragraph paragraph paragraph",
+        ),
+        (
+            "Zinc acetate, 30 lozenges from a pharmacy | 9\nzinc gluconate, 30 lozenges | 7.",
+            "table_row table_row",
+        ),
+    ],
+)
+def test_lines_that_only_look_wrapped_stay_apart(lines, kinds):
+    document = read("z.txt", f"Zinc and colds\n\nZinc is a metal.\n\n{lines}\n\nThe end is near.\n")
+    assert [b.block for b in document.blocks][2:-1] == kinds.split()
 
 
 def test_a_numbered_line_above_prose_is_a_heading_and_a_run_of_them_a_list():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hedgerow.readers import Document, Options, read
+from hedgerow.readers import Document, Options, html, read
 from hedgerow.readers.base import normalise
 from hedgerow.resources import Resources
 from hedgerow.settings import Settings
@@ -22,8 +22,8 @@ PAGES = {
 }
 
 
-def page(html: str) -> Document:
-    return read("x.html", html.encode(), Options())
+def page(source: str) -> Document:
+    return read("x.html", source.encode(), Options())
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -109,3 +109,33 @@ def test_places_point_into_the_repaired_text(suffix):
     assert document.text[block.start : block.end] == (
         "It’s said that 5–10 µg of zinc aday may shorten colds in adults."
     )
+
+
+def test_a_page_of_very_many_blocks_is_told_from_its_surroundings_like_a_small_one(monkeypatch):
+    def kinds() -> list[tuple[str, str]]:
+        document = page(many)
+        return [(b.block, document.text[b.start : b.end]) for b in document.blocks]
+
+    prose = "".join(
+        f"<p>Of {i} adults with a cold, {i // 2} took zinc every day.</p>" for i in range(60)
+    )
+    around = "".join(
+        f"<div>Topic {i}</div><div>Read {i} more notes about vitamins</div>" for i in range(30)
+    )
+    main = f"<article><h1>Zinc</h1>{prose}</article>"
+    many = f"<html><body><div>{around}</div>{main}{around}</body></html>"
+    few = kinds()
+    monkeypatch.setattr(html, "_MOST_SEARCHED", 0)
+    assert kinds() == few
+    assert {kind for kind, text in few if text.startswith("Read")} == {"boilerplate"}
+    assert {kind for kind, text in few if text.startswith("Of")} == {"paragraph"}
+
+
+def test_a_text_counts_as_shared_where_all_its_pieces_are(monkeypatch):
+    found = "".join(f"zinc{i}shortenscoldsby{i}days" for i in range(50))
+    texts = {"", "zinc", "gold", found, found[7:90], found[7:90] + "x", "x" + found[7:30]}
+    expected = {text for text in texts if text in found}
+    assert html._shared(texts, found) == expected
+    monkeypatch.setattr(html, "_MOST_SEARCHED", 0)
+    assert html._shared(texts, found) == expected
+    assert html._shared(texts, "") == {""}

@@ -46,6 +46,11 @@ class Limits(BaseModel):
     blocks: int = Field(
         default=100_000, ge=1, description="Blocks (paragraphs, items, rows) of a document."
     )
+    tags: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Tags, or attributes, of a page, XML or Word file; marks in Markdown.",
+    )
     depth: int = Field(
         default=100,
         ge=1,
@@ -93,6 +98,7 @@ READING = (
     "pages",
     "part_bytes",
     "parts_bytes",
+    "tags",
     "unpacked_ratio",
 )
 """Limits that are met while a document is read, so that rows depend on them; the others are met

@@ -87,6 +87,15 @@ def _check_archive(content: bytes, limits: Limits) -> None:
     limits.check("parts_bytes", total, "bytes once unzipped")
 
 
+def _check_tags(content: bytes, limits: Limits) -> None:
+    """Raise RejectedDocument where the trees of all parts would take too much memory."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        parts = [part for part in archive.infolist() if part.filename.endswith((".xml", ".rels"))]
+        counts = [(xml.count(b"<"), xml.count(b"=")) for xml in map(archive.read, parts)]
+    for what, found in zip(("tags", "attributes"), zip(*counts, strict=True), strict=False):
+        limits.check("tags", sum(found), what)
+
+
 @dataclass(frozen=True)
 class _Numbering:
     """What lists look like: (numbering id, level) to its format, such as "bullet", "decimal"."""
@@ -375,6 +384,7 @@ class DocxReader:
             raise RejectedDocument("empty", "found an empty file; expected .docx; remove it")
         _check_archive(content, options.limits)
         try:
+            _check_tags(content, options.limits)
             package = docx.Document(BytesIO(content))
             walk = _Walk(package, options.limits)
             body = package.element.find(_W + "body")

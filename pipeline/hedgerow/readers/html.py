@@ -13,8 +13,10 @@ is "10⁶" and "m<sup>2</sup>" is "m²".
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -94,6 +96,8 @@ _BUTTON = re.compile(r"(?:^|[\s_-])(?:btn|button|cta)(?:$|[\s_-])", re.IGNORECAS
 """Class of a link that is shown as a button: an offer, no part of the text."""
 _SHORT = 20
 """Letters and digits below which a text may be found in another by chance."""
+_MOST_SEARCHED = 1_000
+"""Texts up to which each is looked for by itself."""
 _LEAST_COVERAGE = 0.3
 _CELL_SPANS = re.compile(r"(?i)(?<=[\s\"'/])(?:row|col)span(?=\s*=)")
 """Attributes by which trafilatura would multiply the cells of a table, without bound."""
@@ -437,14 +441,12 @@ def _outside_main(walk: _Walk, page: str, tree: Any) -> frozenset[int]:
         favor_recall=True,
         fast=sum(1 for _ in tree.iter(*_BLOCK_TAGS)) > _MOST_COMPARED,
     )
-    found = _squash(extracted or "")
+    found = _squash(normalise(extracted or ""))
     spans = [_squash(text[block.start : block.end]) for block in blocks]
-    covered = [
-        i
-        for i, (block, span) in enumerate(zip(blocks, spans, strict=True))
-        if block.block != "boilerplate" and len(span) > _SHORT and span in found
-    ]
-    total = sum(len(s) for s, b in zip(spans, blocks, strict=True) if b.block != "boilerplate")
+    kept = [i for i, block in enumerate(blocks) if block.block != "boilerplate"]
+    shared = _shared({spans[i] for i in kept}, found)
+    covered = [i for i in kept if len(spans[i]) > _SHORT and spans[i] in shared]
+    total = sum(len(spans[i]) for i in kept)
     if not covered or sum(len(spans[i]) for i in covered) < _LEAST_COVERAGE * total:
         return frozenset()
     first, last = covered[0], covered[-1]
@@ -454,13 +456,37 @@ def _outside_main(walk: _Walk, page: str, tree: Any) -> frozenset[int]:
         if not first <= i <= last
         and i not in walk.main
         and block.block in ("paragraph", "heading", "list_item")
-        and spans[i] not in found
+        and spans[i] not in shared
     )
 
 
 def _squash(text: str) -> str:
-    """Return the letters and digits of a text, which are what two extractions share."""
-    return _NOT_WORD.sub("", normalise(text)).lower()
+    """Return the letters and digits of a normalised text, which are what two extractions share."""
+    return _NOT_WORD.sub("", text).lower()
+
+
+def _shared(spans: set[str], found: str) -> set[str]:
+    """Return the spans that stand in `found`.
+
+    Where there are many, looking for each would take time that grows with the square of the page:
+    then one counts as found whose pieces all are, and one pass for each length of piece finds them.
+    """
+    if len(spans) <= _MOST_SEARCHED:
+        return {span for span in spans if span in found}
+    pieces = {span: _pieces(span) for span in spans}
+    by_length: dict[int, set[str]] = {}
+    for piece in itertools.chain.from_iterable(pieces.values()):
+        by_length.setdefault(len(piece), set()).add(piece)
+    there: set[str] = set()
+    for length, wanted in by_length.items():
+        there |= wanted.intersection(found[i : i + length] for i in range(len(found) - length + 1))
+    return {span for span, own in pieces.items() if there.issuperset(own)}
+
+
+def _pieces(span: str) -> list[str]:
+    """Return the pieces of a text, of _SHORT characters each, the last of which may overlap."""
+    starts = [*range(0, len(span) - _SHORT, _SHORT), max(0, len(span) - _SHORT)]
+    return [span[start : start + _SHORT] for start in starts]
 
 
 # -- metadata -------------------------------------------------------------------------------------
@@ -546,21 +572,24 @@ def _body_marks(tree: Any) -> Iterator[tuple[str, Any]]:
             yield "published", mark.get("datetime") or _text_of(mark)
 
 
+_MAX_JSON_LD = 1_000_000
+"""Characters of a script of JSON-LD; a thousand records of articles are no longer."""
 _PUBLISHED = re.compile(r"datepublished|\b(?:published|entry-date)\b")
 
 
 def _json_ld(tree: Any) -> list[dict[str, Any]]:
-    """Return the JSON-LD records of a page; scripts that are no JSON hold none."""
+    """Return the JSON-LD records of a page; scripts that are no JSON, or very long, hold none."""
     records = []
     for script in tree.iter("script"):
-        if "ld+json" not in (script.get("type") or ""):
+        known = "ld+json" in (script.get("type") or "")
+        if not known or len(script.text or "") > _MAX_JSON_LD:
             continue
         try:
-            queue = [json.loads(script.text or "null")]
+            queue = deque([json.loads(script.text or "null")])
         except (ValueError, RecursionError):
             continue  # the page stands without it
         while queue:
-            value = queue.pop(0)
+            value = queue.popleft()
             if isinstance(value, list):
                 queue += value
             elif isinstance(value, dict):
@@ -602,20 +631,22 @@ def _name(value: Any, by_id: dict[str, dict[str, Any]]) -> Any:
     return value.get("name") or elsewhere.get("name")
 
 
-def parse(content: bytes) -> tuple[Any, str]:
+def parse(content: bytes, limits: Limits = DEFAULTS.limits) -> tuple[Any, str]:
     """Return (tree, page) of an HTML file, the page as a string.
 
-    Raises RejectedDocument as `decode` does, "no_text" where there is no element at all, and
-    "malformed" where elements are nested too deeply.
+    Raises RejectedDocument as `decode` does, "no_text" where there is no element at all,
+    "malformed" where elements are nested too deeply, and "too_large" beyond the limit of tags.
     """
     declared = _CHARSET.search(content[:_HEAD_BYTES])
     page = decode(content, declared=declared[1].decode("ascii") if declared else None)
     page = _XML_DECLARATION.sub("", page.replace("\0", ""), count=1)
+    limits.check("tags", page.count("<"), "tags")
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=parser)
     except lxml.etree.ParserError as error:
         raise RejectedDocument("no_text", f"found no HTML element: {error}") from error
+    limits.check("tags", int(tree.xpath("count(//@*)")), "attributes")
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         # libxml2 drops what lies deeper: half a page must not pass for a whole one
         raise RejectedDocument("malformed", "found elements nested deeper than 255; flatten them")
@@ -634,7 +665,7 @@ class HtmlReader:
 
     def read(self, content: bytes, *, path: str, options: Options = DEFAULTS) -> Document:
         """Return the document in an HTML file."""
-        tree, page = parse(content)
+        tree, page = parse(content, options.limits)
         fields = _metadata(tree)
         walk = _Walk(options.limits)
         walk.paragraphs = sum(1 for _ in tree.iter("p"))

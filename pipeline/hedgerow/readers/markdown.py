@@ -85,6 +85,9 @@ _MAX_BRACKET_SPAN = 500_000
 for each opening bracket the parser looks for the closing one. Honest pages stay below 100,000."""
 
 
+_MARKS = re.compile(r"[*_`\[\]<>|~!\\&]")
+
+
 def _require_closed_brackets(state: StateCore) -> None:
     """Raise RejectedDocument where looking for closing brackets would take very long."""
     texts = [token.content for token in state.tokens if token.type == "inline"]
@@ -115,6 +118,8 @@ def _tree(body: str, limits: Limits) -> SyntaxTreeNode:
     The parser passes over what is nested more deeply than it may go, so it may go one step
     further than the limit, and a text that gets there is rejected.
     """
+    marks = sum(1 for _ in _MARKS.finditer(body))
+    limits.check("tags", marks, "characters of mark-up")
     parser = MarkdownIt("commonmark", {"maxNesting": limits.depth + 1}).enable("table")
     parser.use(footnote_plugin).core.ruler.after("block", "brackets", _require_closed_brackets)
     tokens = parser.parse(body)

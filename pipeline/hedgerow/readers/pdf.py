@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from hedgerow.errors import RejectedDocument
 from hedgerow.limits import Limits
@@ -36,7 +36,7 @@ _SENTENCE_STOP = re.compile(r"""[.!?…:]["'”’»)\]]*(?:\s?\[[\d,;\s–-]+\]
 
 # -- tables ---------------------------------------------------------------------------------------
 
-_COLUMN_GAP = 0.2
+_COLUMN_GAP = 0.15
 _ROW_STEP = 1.3
 _MIDWAY = 0.9
 """Steps to the next line, as shares of the leading: above the first begins a row of a table set
@@ -49,6 +49,26 @@ class _Table:
 
     rows: list[list[list[str]]]
     pages: list[int]
+
+    def go_on(self, rest: _Table) -> None:
+        """Append the rows of the table's part in the next column or on the next page.
+
+        A header printed again is left out. A first row without a first cell, and with hardly any
+        other, ends the last row.
+        """
+        rows, pages = rest.rows, rest.pages
+        pairs = list(zip(rows[0], self.rows[0], strict=True))
+        if all(cell[: len(named)] == named for cell, named in pairs):
+            rows[0] = [cell[len(named) :] for cell, named in pairs]
+        if not any(rows[0]):
+            rows, pages = rows[1:], pages[1:]
+        filled = sum(map(bool, rows[0])) if rows else 0
+        if rows and not rows[0][0] and 2 * filled <= len(rows[0]) and len(self.rows) > 1:
+            for cell, lines in zip(self.rows[-1], rows[0], strict=True):
+                cell += lines
+            rows, pages = rows[1:], pages[1:]
+        self.rows += rows
+        self.pages += pages
 
 
 Span = tuple[float, float]
@@ -80,14 +100,19 @@ def _step(above: Line, below: Line, leading: float) -> float:
 
 def _table_at(lines: Sequence[Line], start: int, leading: float) -> tuple[int, _Table] | None:
     """Return (end, table) where a table begins at a line of several cells; else None."""
+
+    def is_midway(i: int) -> bool:
+        """Whether a line is set midway between those of another cell: cells may be centred."""
+        return i < len(lines) and 0 < _step(lines[i - 1], lines[i], leading) < _MIDWAY * leading
+
+    def is_drawn_before(i: int) -> bool:
+        """Whether a line is drawn before the end of the one above: cell by cell, not by line."""
+        return lines[i].words[0].order < lines[i - 1].words[-1].order
+
     first = lines[start]
     gap = _COLUMN_GAP * first.size
     columns = _spans(first)
-    if (
-        len(columns) == 1
-        and start + 1 < len(lines)
-        and 0 < _step(first, lines[start + 1], leading) < _MIDWAY * leading
-    ):
+    if len(columns) == 1 and is_midway(start + 1):
         columns = _merged([*columns, *_spans(lines[start + 1])], gap)
     if len(columns) < 2 or (len(columns) == 2 and is_mark(_first_cell(first))):
         return None
@@ -102,11 +127,13 @@ def _table_at(lines: Sequence[Line], start: int, leading: float) -> tuple[int, _
         if len(joined) < most or not 0 < step <= 4 * leading:
             break
         if len(spans) == 1 and not (
-            line.column == lines[end - 1].column
+            (line.column == lines[end - 1].column or is_midway(end + 1))
             and _is_within(spans[0], columns, gap)
             and (
                 spans[0][0] >= columns[0][1]
-                or step < _MIDWAY * leading  # set midway between the lines of another cell
+                or is_midway(end)
+                or is_midway(end + 1)
+                or is_drawn_before(end)
                 or (wide and step <= _ROW_STEP * leading)
             )
         ):
@@ -147,14 +174,19 @@ def _rows(group: Sequence[Line], columns: Sequence[Span], leading: float) -> _Ta
     at each line with a first cell.
     """
     rows = _rows_as_drawn(group, columns, leading) or _rows_by_white(group, columns, leading)
-    table = _Table([], [])
-    for lines in rows:
-        table.rows.append([[] for _ in columns])
-        table.pages.append(lines[0].page)
-        for line in lines:
-            for cell, text in zip(table.rows[-1], _placed(line, columns), strict=True):
-                cell += [text] if text else []
-    return table
+    tables: list[_Table] = []
+    for _, part in groupby(rows, key=lambda lines: lines[0].column):
+        table = _Table([], [])
+        for lines in part:
+            table.rows.append([[] for _ in columns])
+            table.pages.append(lines[0].page)
+            for line in lines:
+                for cell, text in zip(table.rows[-1], _placed(line, columns), strict=True):
+                    cell += [text] if text else []
+        tables.append(table)
+    for rest in tables[1:]:
+        tables[0].go_on(rest)
+    return tables[0]
 
 
 def _rows_as_drawn(
@@ -223,13 +255,15 @@ def _placed(line: Line, columns: Sequence[Span]) -> list[str]:
 class _Part:
     """What becomes a block: lines that run on, or a table.
 
-    marker, text_x: of a list item, its mark and where its text begins.
+    marker, text_x: of a list item, its mark and where its text begins. rest_x0: where it begins
+    again in a later column.
     """
 
     lines: list[Line]
     kind: str = "paragraph"
     marker: str = ""
     text_x: float = 0.0
+    rest_x0: float = 0.0
     table: _Table | None = None
     text: str = ""
 
@@ -275,6 +309,7 @@ class _Paragraphs:
         self.body = usual_size([word for line in lines for word in line.words])
         self.parts: list[_Part] = []
         self.in_references = False
+        self.hang = 0.0  # how far the second line of the last reference entry is set in
 
     def leading(self, line: Line) -> float:
         """Return the usual step to the next line of this size.
@@ -299,8 +334,7 @@ class _Paragraphs:
                 end, table = found
                 before = self.parts[-1].table if self.parts else None
                 if before is not None and len(before.rows[0]) == len(table.rows[0]):
-                    before.rows += table.rows
-                    before.pages += table.pages
+                    before.go_on(table)
                     i = end
                     continue
                 self.parts.append(_Part(list(self.lines[i:end]), "table", table=table))
@@ -313,11 +347,14 @@ class _Paragraphs:
     def _take(self, line: Line) -> None:
         last = self.parts[-1] if self.parts else None
         if last is not None and last.table is None and self._runs_on(last, line):
+            if self.in_references and len(last.lines) == 1:
+                self.hang = line.x0 - last.lines[0].x0
             last.lines.append(line)
             return
         opened = self._open_part(line)
         if opened is not None:
             opened.lines.append(line)
+            opened.rest_x0 = line.x0
             return
         marker = _marker(line)
         text_x = line.words[1].x0 if marker and len(line.words) > 1 else line.x0
@@ -379,17 +416,24 @@ class _Paragraphs:
     def _entry_runs_on(self, part: _Part, line: Line, room: bool, step: float) -> bool:
         """Return whether a line goes on with a reference entry."""
         first = part.lines[0]
+        start = self._entry_x0(part, line.column)
+        is_indented = line.x0 > start + 0.5 * line.size
         if _ENTRY_MARK.match(first.text):
-            if room and step > 1.15 * self.leading(first) and line.x0 <= first.x0 + 1:
+            if room and step > 1.15 * self.leading(first) and line.x0 <= start + 1:
                 return False
-            return not _ENTRY_MARK.match(line.text) or line.x0 > first.x0 + 0.5 * line.size
-        if line.x0 > first.x0 + 0.5 * line.size:
+            return is_indented or not _ENTRY_MARK.match(line.text)
+        if is_indented:
             return True
-        if len(part.lines) > 1 and part.lines[-1].x0 > first.x0 + 0.5 * line.size:
+        if len(part.lines) > 1 and part.lines[-1].x0 > start + 0.5 * line.size:
             return False
         return not (room and _SENTENCE_STOP.search(part.lines[-1].text)) and not (
             _looks_first(line) and bool(_SENTENCE_STOP.search(part.lines[-1].text))
         )
+
+    def _entry_x0(self, part: _Part, column: int) -> float:
+        """Return where reference entries begin in the column that a part's last line stands in."""
+        first = part.lines[0]
+        return first.x0 if first.column == column else part.rest_x0 - self.hang
 
     def _open_part(self, line: Line) -> _Part | None:
         """Return the part, in an earlier column or before a float, that the line goes on with."""
@@ -407,15 +451,18 @@ class _Paragraphs:
             if _marker(line) or self.is_heading_like(part):
                 return None
             if self.in_references:
-                continues = not _ENTRY_MARK.match(line.text) and not _looks_first(line)
-                return part if continues else None
+                marked = _ENTRY_MARK.match(part.lines[0].text) is not None
+                begins = _ENTRY_MARK.match(line.text) or (not marked and _looks_first(line))
+                return None if begins else part
             if ends_in_hyphen(last.text):
                 return part
-            if _SENTENCE_STOP.search(last.text):
-                return None
-            if line.text[0].islower():
-                return part
             full = not last.has_room_for(line.words[0])
+            lower = line.text[0].islower()
+            in_sentence = lower and full and last.text[-1] in ":;"
+            if _SENTENCE_STOP.search(last.text) and not in_sentence:
+                return None
+            if lower:
+                return part
             flush = line.x0 <= line.left + 0.5 * line.size
             return part if adjacent and full and flush else None
         return None

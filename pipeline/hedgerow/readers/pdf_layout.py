@@ -123,7 +123,7 @@ def gap_between(a: Word, b: Word) -> float:
 
 
 def _is_spaced(a: Word, b: Word) -> bool:
-    return b.spaced or gap_between(a, b) > _SPACE or gap_between(a, b) < -1
+    return b.spaced > 0 or gap_between(a, b) > _SPACE or gap_between(a, b) < -1
 
 
 def _superscript(text: str, before: str) -> str:
@@ -139,7 +139,7 @@ _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _COMPOUND = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)+")
 _LEFT_OF_COMPOUND = frozenset(
     {
-        "self", "non", "well", "long", "short", "high", "low", "double", "single", "placebo",
+        "all", "self", "non", "well", "long", "short", "high", "low", "double", "single", "placebo",
         "dose", "evidence", "follow", "cross", "half", "one", "two", "three", "four", "five", "six",
         "seven", "eight", "nine", "ten", "twenty", "thirty", "first", "second", "third", "post",
         "pre", "meta", "health", "quality", "risk", "age", "sex", "time", "case", "open", "side",
@@ -152,6 +152,11 @@ _LEFT_OF_COMPOUND = frozenset(
 _SUSPENDING = frozenset({"and", "or", "to"})
 """Words before which a hyphen stands for the word to come: "short- and long-term"."""
 
+_GLUED = re.compile(r"\S/.|\w-\w|\d–\d")
+_CITED_STOP = re.compile(r"""[.!?]["'”’»)]?$""")
+_CITATION_FIRST = re.compile(r"\[\d{1,3}[\],;–-]")
+_STOP_AND_CITATION = re.compile(r"""[.!?]["'”’»)]?( ?)\[\d{1,3}[\],;–-]""")
+
 
 @dataclass
 class Hyphens:
@@ -159,12 +164,16 @@ class Hyphens:
 
     words: set[str] = field(default_factory=set)
     compounds: set[str] = field(default_factory=set)
+    spaced_citations: int = 0
+    """How many more of the citations after a stop have a blank before them than have none."""
 
     def learn(self, lines: Sequence[Line]) -> None:
         """Take note of all words but those that may be cut at either end of a line or cell."""
         cut = False
         for line in lines:
             text = line.text.lower()
+            for blank in _STOP_AND_CITATION.findall(text):
+                self.spaced_citations += 1 if blank else -1
             if cut:
                 text = text.partition(" ")[2]
             cut = _HYPHEN.search(text) is not None or len(cells_of(line.words)) > 1
@@ -181,7 +190,7 @@ class Hyphens:
         match = _HYPHEN.search(before)
         following = _FIRST_WORD.match(after)
         if match is None:
-            return before + ("" if _is_glued(before, after) else " ") + after
+            return before + ("" if self._is_glued(before, after) else " ") + after
         if following is None:
             return before + ("" if after[:1].isalnum() else " ") + after
         left, right = match["left"], following.group()
@@ -190,6 +199,16 @@ class Hyphens:
         ):
             return before[:-1] + after
         return f"{before} {after}" if right in _SUSPENDING else before + after
+
+    def _is_glued(self, before: str, after: str) -> bool:
+        """Return whether two lines are joined without a blank.
+
+        A cut range, slash or compound is; a citation after a stop is, unless most in the document
+        stand a blank apart.
+        """
+        if _CITED_STOP.search(before) and _CITATION_FIRST.match(after):
+            return self.spaced_citations <= 0
+        return _GLUED.fullmatch(before[-2:] + after[:1]) is not None
 
     def _is_cut(self, left: str, right: str) -> bool:
         """Return whether a hyphen between two lower-case parts only marks the line's end."""
@@ -201,14 +220,6 @@ class Hyphens:
             return False
         both = left in self.words and right in self.words and min(len(left), len(right)) > 2
         return not both
-
-
-_GLUED = re.compile(r"\S/.|\w-\w|\d–\d")
-
-
-def _is_glued(before: str, after: str) -> bool:
-    """Return whether two lines are joined without a space: a cut range, slash or compound."""
-    return _GLUED.fullmatch(before[-2:] + after[:1]) is not None
 
 
 # -- running heads, footers and page numbers ------------------------------------------------------
@@ -345,7 +356,10 @@ def _columns(
 
 
 def _cut(words: Sequence[Word], size: float, known: Sequence[float]) -> _Cut | None:
-    """Return the gutter that has most text on its lesser side; None where there are no columns."""
+    """Return the gutter that has most text on its lesser side; None where there are no columns.
+
+    Of several, it is the one that has most on both.
+    """
     runs = [run for line in _baselines(words) for run in _unbroken(line)]
     if len(runs) < 2:
         return None
@@ -364,8 +378,9 @@ def _cut(words: Sequence[Word], size: float, known: Sequence[float]) -> _Cut | N
         count_left = np.bincount(at[left & inside], minlength=len(bounds) + 1)
         count_right = np.bincount(at[right & inside], minlength=len(bounds) + 1)
         lesser = np.minimum(count_left, count_right)
-        k = int(lesser.argmax())
-        if lesser[k] <= most:
+        score = np.sign(lesser) * (lesser * (len(runs) + 1) + count_left + count_right)
+        k = int(score.argmax())
+        if score[k] <= most:
             continue
         top, bottom = float(bounds[k - 1]), float(bounds[k])
         within = (y > top) & (y < bottom)
@@ -375,7 +390,7 @@ def _cut(words: Sequence[Word], size: float, known: Sequence[float]) -> _Cut | N
         ]
         at_known = any(x - width <= place <= x + 2 * width for place in known)
         if _is_gutter(sides, at_known):
-            most = int(lesser[k])
+            most = int(score[k])
             best = _Cut(max(w.x1 for w in sides[0]), min(w.x0 for w in sides[1]), top, bottom)
     return best
 
@@ -384,7 +399,10 @@ def _unbroken(line: Sequence[Word]) -> list[list[Word]]:
     """Return the words of a line in runs without a gap that could be a gutter."""
     runs = [[line[0]]]
     for before, word in pairwise(line):
-        if gap_between(before, word) < _UNBROKEN:
+        # a heading in one column may stand beside text in the other
+        larger, smaller = max(before.size, word.size), min(before.size, word.size)
+        size = larger if before.raised or word.raised else smaller
+        if word.joined or word.x0 - before.x1 < _UNBROKEN * size:
             runs[-1].append(word)
         else:
             runs.append([word])
@@ -439,15 +457,17 @@ def _rows_agree(left: Sequence[Sequence[Word]], right: Sequence[Sequence[Word]])
 
 
 def _starts(lines: Sequence[Sequence[Word]]) -> list[float]:
-    """Return the heights of lines that begin a paragraph, told by the white above them."""
-    heights = [line[0].y for line in lines]
-    steps = [b - a for a, b in pairwise(heights)]
-    if not steps:
-        return heights
-    usual = min(steps)
-    return heights[:1] + [
-        y for y, step in zip(heights[1:], steps, strict=True) if step > 1.15 * usual
-    ]
+    """Return the heights of lines that begin a paragraph, told by the white above them.
+
+    Lines nearer than their size are of cells that stand side by side.
+    """
+    pairs = [(b[0].y - a[0].y, b[0]) for a, b in pairwise(lines)]
+    usual: dict[int, float] = {}
+    for step, word in pairs:
+        if step >= 0.9 * word.size:
+            usual[round(word.size)] = min(step, usual.get(round(word.size), step))
+    starts = [word.y for step, word in pairs if step > 1.15 * usual.get(round(word.size), step)]
+    return [lines[0][0].y, *starts]
 
 
 def lines_of(pages: Sequence[Page]) -> list[Line]:
@@ -476,22 +496,35 @@ def lines_of(pages: Sequence[Page]) -> list[Line]:
 
 
 def _with_edges(lines: list[Line]) -> list[Line]:
-    """Return the lines of a column, with the edges of the lines of their size."""
-    edges: dict[float, tuple[float, float]] = {}
-    for line in lines:
-        left, right = edges.get(line.size, (line.x0, line.x1))
-        edges[line.size] = (min(left, line.x0), max(right, line.x1))
+    """Return the lines of a column, with the edges of the lines of their size.
+
+    Tables and lines of one long word may be wider than the column, so they do not tell its right
+    edge where other text does.
+    """
     edge = min(line.x0 for line in lines)
+    middle = (edge + max(line.x1 for line in lines)) / 2
+    sizes: dict[float, list[Line]] = defaultdict(list)
     for line in lines:
-        line.edge = edge
-        line.left, line.right = edges[line.size]
+        sizes[line.size].append(line)
+    for group in sizes.values():
+        left = min(line.x0 for line in group)
+        text = [
+            line.x1
+            for line in group
+            if line.x0 < middle and len(line.words) > 1 and len(cells_of(line.words)) == 1
+        ]
+        right = max(text or [line.x1 for line in group])
+        for line in group:
+            line.edge, line.left, line.right = edge, left, right
     return lines
 
 
 # -- cells -----------------------------------------------------------------------------------------
 
 _CELL_GAP = 1.0
-_APART_GAP = 0.25
+_APART_GAP = 0.18
+"""Greatest gaps inside a cell, as shares of the font size: usual, and where no space is drawn."""
+
 _MARK_CELL = re.compile(r"\W{1,2}|\[?\(?[\divx]{1,4}[\].)]*|[a-z][.)]")
 
 
@@ -500,7 +533,8 @@ def cells_of(words: Sequence[Word]) -> list[list[Word]]:
     cells = [[words[0]]]
     for before, word in pairwise(words):
         widest = _APART_GAP if word.apart else _CELL_GAP
-        if word.raised or before.raised or gap_between(before, word) <= widest:
+        is_one = word.joined or word.raised or before.raised
+        if is_one or gap_between(before, word) <= widest:
             cells[-1].append(word)
         else:
             cells.append([word])

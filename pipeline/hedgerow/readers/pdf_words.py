@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 from pdfminer.ascii85 import ascii85decode, asciihexdecode
@@ -67,7 +69,9 @@ class Word:
     """Adjacent characters of one style on one baseline.
 
     x0, x1: from the left edge; y: the baseline, from the top edge; size: of the font; all in
-    points. spaced: a space is drawn before it. apart: none is, in a document that draws spaces.
+    points. spaced: how many spaces are drawn before it. apart: none is, in a document that draws
+    spaces. joined: one is, in a document that draws spaces only inside lines; however wide it is,
+    such a space parts neither cells nor columns.
     raised: 1 for a superscript, -1 for a subscript, whose y is that of the line they belong to;
     else 0. order: its place in the order of drawing.
     """
@@ -78,9 +82,10 @@ class Word:
     y: float
     size: float
     bold: bool
-    spaced: bool
+    spaced: int
     raised: int = 0
     apart: bool = False
+    joined: bool = False
     order: int = 0
 
 
@@ -139,13 +144,16 @@ def _pages(content: bytes, limits: Limits) -> tuple[list[Page], dict[str, str]]:
 
 
 def _note_order(pages: Sequence[Page]) -> None:
-    """Number the words of each page as drawn, and note those set apart from the word before."""
+    """Number the words of each page as drawn, and note how they stand to the word before."""
     words = [word for page in pages for word in page.words]
-    draws_spaces = 2 * sum(word.spaced for word in words) > len(words)
+    draws_spaces = 2 * sum(word.spaced > 0 for word in words) > len(words)
+    starts = [b for page in pages for a, b in pairwise(page.words) if a.y != b.y]
+    inside = 2 * sum(word.spaced > 0 for word in starts) < len(starts)
     for page in pages:
         for order, word in enumerate(page.words):
             word.order = order
             word.apart = draws_spaces and not word.spaced
+            word.joined = draws_spaces and inside and word.spaced == 1
 
 
 def _information(trailers: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -465,12 +473,12 @@ class _Run:
 
     words: list[Word] = field(default_factory=list)
     characters: int = 0
-    spaced: bool = True
+    spaced: int = 1
     last: Word | None = None
 
     def add(self, text: str, x0: float, x1: float, y: float, size: float, bold: bool) -> None:
         if text.isspace():
-            self.spaced, self.last = True, None
+            self.spaced, self.last = self.spaced + 1, None
             return
         self.characters += 1
         last = self.last
@@ -486,7 +494,7 @@ class _Run:
             return
         word = Word(text, x0, x1, y, size, bold, self.spaced)
         self.words.append(word)
-        self.last, self.spaced = word, False
+        self.last, self.spaced = word, 0
 
 
 class _Device(PDFTextDevice):
@@ -601,27 +609,35 @@ _DOT = (1.5, 7.0)
 
 _MAX_DOT_PARTS = 40
 _BULLET_GAP = 1.6
+_BULLET_WHITE = 0.3
 _BULLET_HEIGHT = (0.1, 0.55)
+"""Most white after a bullet, least before it, and its height above the baseline, as shares of the
+font size."""
 
 
 def _with_bullets(words: list[Word], dots: Sequence[tuple[float, float, float]]) -> list[Word]:
-    """Return the words with a "•" for each dot (x0, x1, middle) that stands before a line."""
-    firsts: dict[int, Word] = {}
-    for word in words:
-        firsts.setdefault(round(word.y), word)
-        if word.x0 < firsts[round(word.y)].x0:
-            firsts[round(word.y)] = word
+    """Return the words with a "•" for each dot (x0, x1, middle) that stands before a line.
+
+    The line may be in any column: what counts is the white on either side of the dot.
+    """
+    rows: dict[int, list[Word]] = {}
+    for word in sorted(words, key=lambda w: w.x0):
+        rows.setdefault(round(word.y), []).append(word)
     before: dict[int, Word] = {}
     for x0, x1, middle in dots:
         for y in range(int(middle), int(middle) + 12):
-            first = firsts.get(y)
+            row = rows.get(y, [])
+            at = bisect_right(row, x1, key=lambda w: w.x0)
+            if at == len(row):
+                continue
+            first = row[at]
             if (
-                first is not None
-                and 0 < first.x0 - x1 <= _BULLET_GAP * first.size
+                first.x0 - x1 <= _BULLET_GAP * first.size
                 and _BULLET_HEIGHT[0] <= (first.y - middle) / first.size <= _BULLET_HEIGHT[1]
+                and (at == 0 or x0 - row[at - 1].x1 > _BULLET_WHITE * first.size)
             ):
-                before[id(first)] = Word("•", x0, x1, first.y, first.size, first.bold, False)
-                first.spaced = True
+                before[id(first)] = Word("•", x0, x1, first.y, first.size, first.bold, 0)
+                first.spaced = 1
                 break
     result = []
     for word in words:

@@ -75,43 +75,105 @@ def _lines(text: str) -> list[_Line]:
 
 # -- lines that are not what a reader of the page saw ---------------------------------------------
 
-_WRAPPED = (45, 120)
-"""Characters of a line that may be one of a hard-wrapped paragraph."""
-_LEAST_WRAPPED_SHARE = 1 / 3
-_FULL_SHARE = 0.75
+_WIDTHS = (38, 120)
+"""Columns of the widest line of a hard-wrapped paragraph."""
+_LEAST_RUNNING = 1 / 3
+_LEAST_WRAPPED = 2
+_MOST_WIDER = 0.05
+_NEARLY_FULL = 0.75
+_UNFINISHED = frozenset({
+    "a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "its", "nor", "of", "on", "or",
+    "our", "than", "the", "their", "to", "whose", "with", "without",
+})  # fmt: skip
+"""Words that hardly end a paragraph or a heading: the next line goes on with it."""
+_CELLS_APART = re.compile(r"[|¦\t]")
 
 
-def _join_wrapped(text: str, lines: list[_Line]) -> list[_Line]:
-    """Join the lines of hard-wrapped paragraphs.
+def _join_wrapped(text: str, lines: Sequence[_Line]) -> list[_Line]:
+    """Join the lines of hard-wrapped paragraphs and items.
 
-    A text counts as wrapped where no line is long and at least a third of its adjacent lines run
-    on: the first is of middling length with no final stop, the second begins in lower case.
+    What is joined are lines so full that the first word of the next had no room. That is sure where
+    a third of them run on, as sentences do, and the paragraph ends as one does. Where a text has
+    such paragraphs, and hardly a wider line, full lines are enough, and nearly full ones that run
+    on.
     """
-
-    def runs_on(a: _Line, b: _Line) -> bool:
-        return (
-            len(a.text) >= _WRAPPED[0]
-            and not shape.marker_of(b.text)
-            and not shape.ends_with_stop(a.text)
-            and b.text[0].islower()
-        )
-
-    widest = max((len(line.text) for line in lines), default=0)
-    adjacent = [(a, b) for a, b in pairwise(lines) if not b.gap and len(a.text) >= _WRAPPED[0]]
-    wrapped = sum(runs_on(a, b) for a, b in adjacent)
-    if widest > _WRAPPED[1] or wrapped < max(2, _LEAST_WRAPPED_SHARE * len(adjacent)):
-        return lines
-    paragraphs = [lines[:1]]
-    for a, b in pairwise(lines):
-        full = len(a.text) >= _FULL_SHARE * widest
-        if not b.gap and not shape.marker_of(b.text) and (full or runs_on(a, b)):
-            paragraphs[-1].append(b)
-        else:
-            paragraphs.append([b])
+    sure = [part for part in _filled(lines, 0) if _is_wrapped([lines[i] for i in part])]
+    goes_on = {i for part in sure for i in part[1:]}
+    if len(goes_on) >= _LEAST_WRAPPED:
+        width = max(_width(lines[i]) for part in sure for i in part)
+        if sum(_width(line) > width for line in lines) <= _MOST_WIDER * len(lines):
+            goes_on.update(i for part in _filled(lines, width) for i in part[1:])
+            goes_on.update(
+                i
+                for i, (a, b) in enumerate(pairwise(lines), 1)
+                if not b.gap
+                and _width(a) >= _NEARLY_FULL * width
+                and _runs_on(a.text, b.text)
+                and not _stands_apart(a.text, b.text)
+            )
+    ends = [i for i in range(1, len(lines) + 1) if i not in goes_on]
     return [
-        replace(first, end=last.end, text=text[first.start : last.end])
-        for first, *_, last in ((*p, p[-1]) for p in paragraphs)
+        lines[i]
+        if j == i + 1
+        else replace(lines[i], end=lines[j - 1].end, text=text[lines[i].start : lines[j - 1].end])
+        for i, j in pairwise([0, *ends])
     ]
+
+
+def _width(line: _Line) -> int:
+    return line.indent + len(line.text)
+
+
+def _filled(lines: Sequence[_Line], width: int) -> Iterator[range]:
+    """Yield the runs of adjacent lines that may have been broken at one width, or a greater."""
+    start, least, most = 0, width, _WIDTHS[1]
+    for i, line in enumerate(lines):
+        least = max(least, _width(line))
+        if i > start:
+            most = min(most, _width(lines[i - 1]) + len(line.text.split(" ", 1)[0]))
+            if least > most or line.gap or _stands_apart(lines[i - 1].text, line.text):
+                yield _without_heading(lines, range(start, i))
+                start, least, most = i, max(width, _width(line)), _WIDTHS[1]
+    yield _without_heading(lines, range(start, len(lines)))
+
+
+def _stands_apart(before: str, text: str) -> bool:
+    """Return whether a line shows that it is an item, a row, or below a heading in capitals."""
+    return (
+        shape.marker_of(text) != ""
+        or _CELLS_APART.search(text) is not None
+        or (before.isupper() and not text.isupper())
+    )
+
+
+def _without_heading(lines: Sequence[_Line], part: range) -> range:
+    """Return a run of lines without the last, where that follows a sentence and ends as none."""
+    apart = len(part) > 1 and shape.ends_sentence(lines[part[-2]].text)
+    last = lines[part[-1]].text if part else ""
+    return part[:-1] if apart and not (shape.ends_with_stop(last) or last[-1] == ":") else part
+
+
+def _is_wrapped(part: Sequence[_Line]) -> bool:
+    """Return whether full lines are surely of one paragraph."""
+    running = sum(_runs_on(a.text, b.text) for a, b in pairwise(part))
+    return (
+        running >= max(1, _LEAST_RUNNING * (len(part) - 1))
+        and max(map(_width, part)) >= _WIDTHS[0]
+        and not part[0].text.split(" ", 1)[0].islower()
+        and (len(part) > 2 or _ends(part[-1].text))
+    )
+
+
+def _runs_on(text: str, below: str) -> bool:
+    """Return whether the sentence of one line goes on in the next."""
+    if shape.ends_with_stop(text) or text[-1] == ":":
+        return False
+    return below[0].islower() or text.rsplit(" ", 1)[-1] in _UNFINISHED
+
+
+def _ends(text: str) -> bool:
+    """Return whether a line ends as a paragraph does."""
+    return shape.ends_sentence(text) or text[-1] == ":"
 
 
 _INLINE_BULLET = re.compile(r"\s(?=([•◦▪●✔✓☐→])\s\S)")
@@ -482,14 +544,19 @@ def _find_title(text: str, lines: list[_Line]) -> str | None:
 
 
 def _name_headings(lines: list[_Line]) -> None:
-    """Name headings: short lines without a final stop, with something below; rest: paragraphs."""
-    something_below = False
+    """Name headings: short lines without a final stop, with something below; rest: paragraphs.
+
+    A line that goes on with the one before is none, nor is one whose sentence goes on below.
+    """
+    something_below = goes_on = False
     for line in reversed(lines):
+        follows = line.text[0].islower() and not line.gap
         if not line.kind:
-            runs_on = line.text[0].islower() and not line.gap
-            heading = something_below and not runs_on and _is_heading_shaped(line)
-            line.kind = "heading" if heading else "paragraph"
+            whole = line.text.isupper() or not goes_on
+            shaped = _is_heading_shaped(line) and whole and not follows
+            line.kind = "heading" if something_below and shaped else "paragraph"
         something_below = something_below or line.kind != "boilerplate"
+        goes_on = follows and line.kind == "paragraph" and shape.ends_sentence(line.text)
 
 
 _LEADS_IN = frozenset({"paragraph", "heading", "title"})

@@ -110,6 +110,8 @@ def parse(content: bytes, limits: Limits = DEFAULTS.limits, *, until: str | None
     text = decode(content, declared=declared[1].decode("ascii") if declared else None)
     text = _ILLEGAL.sub("", _DECLARATION.sub("", text, count=1)).lstrip()
     data = text.encode("utf-8", "replace")
+    limits.check("tags", data.count(b"<"), "tags")
+    limits.check("tags", data.count(b"="), "attributes")
     _, start = _find_root(data, "utf-8")
     lines_before = data.count(b"\n", 0, start)
     body = _NAMED.sub(_name_character, data[start:].decode("utf-8")).encode("utf-8")

@@ -138,7 +138,7 @@ def _reference_rows(doc_id: str, document: Document) -> Iterator[dict[str, Any]]
 
 STAGE = Stage(
     name="documents",
-    version=2,
+    version=3,
     inputs=("items",),
     outputs=("documents", "blocks", "references", "rejects"),
     uses=("source settings", "limits", "dependencies"),
