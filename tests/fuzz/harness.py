@@ -68,19 +68,20 @@ class BrokenPromise(AssertionError):
     """Something that must hold for every document does not."""
 
 
-def check(name: str, content: bytes) -> None:
+def check(name: str, content: bytes) -> int:
     """Read a file with the reader `name` and run its documents through the first two stages.
 
+    Returns the bytes of its documents, which a packed file may have few of itself; 0 without any.
     Raises BrokenPromise, or whatever the reader let escape, at the first defect.
     """
     if name == "packed":
         content = _unpack(content)
         if content is None:
-            return
+            return 0
     path = FILES[name].removesuffix(".gz")
     items = _split(path, content)
     if not items:
-        return
+        return 0
     rows = []
     read: dict[str, Document] = {}
     for number, item in enumerate(items):
@@ -132,6 +133,7 @@ def check(name: str, content: bytes) -> None:
     promise(
         size <= _ALLOWANCE + MAX_GROWTH * given, f"{size:,} bytes of tables from {given:,} bytes"
     )
+    return given
 
 
 def _unzipped(content: bytes) -> int:
