@@ -14,6 +14,7 @@ from hedgerow.errors import RejectedDocument
 from hedgerow.nlp import citations, clauses, statistics
 from hedgerow.nlp.phrases import split_words
 from hedgerow.readers import reader_for
+from hedgerow.readers.pdf_layout import Hyphens
 from tests.fuzz import harness, seeds
 
 LONG = 100_000
@@ -199,3 +200,11 @@ def test_a_parsers_message_that_repeats_the_document_is_cut():
     with pytest.raises(RejectedDocument, match="mandates value for attribute x") as rejected:
         reader_for("a.nxml").read(content, path="a.nxml")
     assert len(rejected.value.detail) <= 1_000
+
+
+@pytest.mark.timeout(60)
+def test_a_paragraph_of_very_many_lines_is_joined_in_linear_time():
+    lines = ["zinc lowers the risk of colds and short-"] * 20_000
+    joined = Hyphens(words={"shortzinc"}).text(lines)
+    assert joined.startswith("zinc lowers the risk of colds and shortzinc lowers")
+    assert joined.count("shortzinc") == len(lines) - 1

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -149,6 +149,8 @@ _LEFT_OF_COMPOUND = frozenset(
 """Words that keep their hyphen where a line ends after it, unless the text has them joined."""
 
 
+_LONGEST_WORD = 200
+
 _SUSPENDING = frozenset({"and", "or", "to"})
 """Words before which a hyphen stands for the word to come: "short- and long-term"."""
 
@@ -184,7 +186,13 @@ class Hyphens:
 
     def text(self, lines: Sequence[str]) -> str:
         """Return the text of adjacent lines of one paragraph or cell."""
-        return one_line(reduce(self._join, lines)) if lines else ""
+        done, end = [], ""
+        for number, line in enumerate(lines):
+            joined = self._join(end, line) if number else line
+            cut = max(0, len(joined) - _LONGEST_WORD)  # looking at it all would be quadratic
+            done.append(joined[:cut])
+            end = joined[cut:]
+        return one_line("".join((*done, end)))
 
     def _join(self, before: str, after: str) -> str:
         match = _HYPHEN.search(before)
