@@ -26,14 +26,14 @@ from hedgerow.nlp.classifier import (
     unpack,
 )
 from hedgerow.nlp.lexicon import load_cues
-from hedgerow.nlp.rules import load_rules
+from hedgerow.nlp.rules import hits, load_rules
 from hedgerow.nlp.unit_features import (
     GROUPS,
     NO_CLUSTERS,
     UInt64s,
     Unit,
     WordClass,
-    document_features,
+    features_of,
     find_unit_cues,
     word_classes,
     words_of,
@@ -68,7 +68,7 @@ def document(texts: Sequence[tuple[str, str]] = TEXTS) -> list[Unit]:
 def small_classifier() -> UnitClassifier:
     """A classifier with random weights on the features of the page above."""
     random = np.random.default_rng(7)
-    found = [keys for row in document_features(document()) for keys in row.values()]
+    found = [keys for row in features_of([document()]) for keys in row.values()]
     keys = np.unique(np.concatenate(found))
     curve = (np.asarray([0.0, 1.0]), np.asarray([0.1, 0.9]))
     return UnitClassifier(
@@ -140,9 +140,9 @@ def test_every_word_class_matches_its_example_and_not_its_counterexample() -> No
 
 
 def test_every_pattern_matches_its_example_and_not_its_counterexample() -> None:
-    for rule in load_rules("unit_patterns"):
-        assert rule.regex.search(rule.example), rule.id
-        assert not rule.regex.search(rule.counterexample), rule.id
+    rules = load_rules("unit_patterns")
+    for i, rule in enumerate(rules):
+        assert hits([rule.example, rule.counterexample], rules)[:, i].tolist() == [True, False]
 
 
 def test_ids_of_word_classes_are_unique_and_all_are_lower_case() -> None:
@@ -161,22 +161,22 @@ def test_stars_stand_for_beginnings_and_ends_of_words() -> None:
     assert not word_class.matches("itise")
 
 
-def features_of(units: Sequence[Unit], i: int, group: str) -> UInt64s:
-    return document_features(units)[i][group]
+def group_of(units: Sequence[Unit], i: int, group: str) -> UInt64s:
+    return features_of([units])[i][group]
 
 
 def test_an_item_sees_the_cues_of_its_lead_in() -> None:
     page = document()
     other = list(page)
     other[1] = Unit("The gel causes:", "paragraph", 1, "Side effects")
-    assert not np.array_equal(features_of(page, 2, "lead_in"), features_of(other, 2, "lead_in"))
-    assert np.array_equal(features_of(page, 4, "lead_in"), features_of(other, 4, "lead_in"))
+    assert not np.array_equal(group_of(page, 2, "lead_in"), group_of(other, 2, "lead_in"))
+    assert np.array_equal(group_of(page, 4, "lead_in"), group_of(other, 4, "lead_in"))
 
 
 def test_a_unit_sees_its_neighbours_and_not_units_far_away() -> None:
     page = document()
     other = [*page[:-1], Unit("Buy now for $5!", "boilerplate", 6, None)]
-    rows, changed = document_features(page), document_features(other)
+    rows, changed = features_of([page]), features_of([other])
     assert not np.array_equal(rows[5]["context"], changed[5]["context"])
     for group in ("words", "frame", "cues", "classes", "lead_in", "section"):
         assert np.array_equal(rows[2][group], changed[2][group])
@@ -188,20 +188,20 @@ def test_a_quotation_runs_on_into_the_next_sentence() -> None:
         Unit("You need a stair,” the team said.", block_number=0),
         Unit("It rained.", block_number=0),
     ]
-    states = [features_of(units, i, "frame") for i in range(3)]
+    states = [group_of(units, i, "frame") for i in range(3)]
     inside = np.uint64(unit_features.hash_string("quote:inside"))
     assert [inside in state for state in states] == [False, True, False]
 
 
 @pytest.mark.parametrize("text", ["", " ", "…", "7", "👍🏽", "a" * 5000, "№ ½ ﬁ İ ß"])
 def test_any_text_has_features(text: str) -> None:
-    rows = document_features([Unit(text), Unit("After it.")])
+    rows = features_of([[Unit(text), Unit("After it.")]])
     assert [set(row) for row in rows] == [set(GROUPS)] * 2
 
 
 def test_a_matrix_row_does_not_depend_on_the_other_rows() -> None:
     classifier = small_classifier()
-    rows = document_features(document())
+    rows = features_of([document()])
     index = KeyIndex(classifier.keys)
     whole = feature_matrix(rows, index, classifier.scales) @ classifier.weights
     for i, row in enumerate(rows):
@@ -400,7 +400,7 @@ def test_the_shipped_weights_are_small() -> None:
     folder = MODEL / certainty.FOLDER
     if not folder.is_dir():
         pytest.skip("the trained classifier is not there: make train")
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 6_000_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000_000
 
 
 def test_there_is_a_column_for_every_class() -> None:

@@ -30,7 +30,7 @@ from hedgerow.nlp.unit_features import (
     Clusters,
     UInt64s,
     Unit,
-    document_features,
+    features_of,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -87,7 +87,7 @@ def feature_matrix(
 ) -> sparse.csr_matrix:
     """Return the features of units as a matrix over the known keys.
 
-    In: features by group (`document_features`), the known keys, a scale a group.
+    In: features by group (`features_of`), the known keys, a scale a group.
     Out: (n_rows, n_keys) float32. A group's values have the norm of its scale, however many
     features of it the unit has, known or not.
     """
@@ -176,7 +176,7 @@ class UnitClassifier:
 
     def outputs(self, documents: Iterable[Sequence[Unit]]) -> Floats:
         """Return the raw outputs for the units of documents, in order: (n_units, OUTPUTS + 1)."""
-        rows = [row for units in documents for row in document_features(units, self.clusters)]
+        rows = features_of(documents, self.clusters)
         matrix = feature_matrix(rows, self._index, self.scales)
         return np.asarray(matrix @ self.weights, dtype=np.float64) + self.bias
 

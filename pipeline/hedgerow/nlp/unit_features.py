@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from spacy.strings import hash_string  # type: ignore[attr-defined]
 
 from hedgerow.nlp.lexicon import CueLexicon
-from hedgerow.nlp.rules import load_data, load_rules
+from hedgerow.nlp.rules import hits, load_data, load_rules
 
 UInt64s = npt.NDArray[np.uint64]
 UInt16s = npt.NDArray[np.uint16]
@@ -31,6 +34,10 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 _SKIP = np.asarray([0x5851F42D4C957F2D], np.uint64)
 _CLUSTER = np.asarray([0x14057B7EF767814F], np.uint64)
+_BEFORE = np.asarray([0x2545F4914F6CDD1D], np.uint64)
+_AFTER = np.asarray([0xD1342543DE82EF95], np.uint64)
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -215,16 +222,28 @@ _WORDS = _Words()
 _KEYS: dict[str, int] = {}
 
 
-def _keys(names: Iterable[str]) -> list[int]:
+def _hashes(lists: Iterable[Iterable[str]]) -> list[UInt64s]:
+    """Return the hashes of each list of names, every name once a list."""
     if len(_KEYS) > 4 * _MAX_WORDS:
         _KEYS.clear()
-    result = []
-    for name in names:
-        key = _KEYS.get(name)
-        if key is None:
-            key = _KEYS[name] = _key(name)
-        result.append(key)
-    return result
+    found: list[int] = []
+    ends = [0]
+    for names in lists:
+        distinct = dict.fromkeys(names)
+        keys = list(map(_KEYS.get, distinct))
+        if None in keys:
+            keys = [_KEYS.setdefault(name, _key(name)) for name in distinct]
+        found += keys  # type: ignore[arg-type]  # no None is left
+        ends.append(len(found))
+    row = np.fromiter(found, np.uint64, len(found))
+    return [row[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def _shared(keys: Sequence[Key], names: Callable[[Key], Iterable[str]]) -> list[UInt64s]:
+    """Return the hashes of the names that each key stands for, worked out once a distinct key."""
+    distinct = list(dict.fromkeys(keys))
+    found = dict(zip(distinct, _hashes(map(names, distinct)), strict=True))
+    return [found[key] for key in keys]
 
 
 def _mix(left: UInt64s, right: UInt64s) -> UInt64s:
@@ -232,17 +251,19 @@ def _mix(left: UInt64s, right: UInt64s) -> UInt64s:
     return (mixed ^ (mixed >> _SHIFT)) * _PRIME
 
 
-PATTERNS = tuple((rule.id, rule.regex) for rule in load_rules("unit_patterns"))
-"""Shapes of units: name and pattern, of `data/unit_patterns.toml`."""
+PATTERNS = load_rules("unit_patterns")
+"""Shapes of units, whose ids are names of features."""
 
+_PATTERN_NAMES = np.asarray([rule.id for rule in PATTERNS])
 _TABLE_SPLIT = re.compile(r"\s*[|\t]\s*")
 
 
+_BUCKETS = (1, 2, 3, 5, 8, 12, 17, 23, 30, 40)
+_BUCKET_NAMES = (*map(str, _BUCKETS), "more")
+
+
 def _bucket(n: int) -> str:
-    for limit in (1, 2, 3, 5, 8, 12, 17, 23, 30, 40):
-        if n <= limit:
-            return str(limit)
-    return "more"
+    return _BUCKET_NAMES[bisect_left(_BUCKETS, n)]
 
 
 _BORDER = re.compile(
@@ -258,7 +279,11 @@ def _cue_names(unit: Unit, prefix: str) -> list[str]:
     """Names of the features of a unit's cues: what they are, and where they stand."""
     names = []
     length = max(1, len(unit.text))
-    borders = [(m.start(), m[0].strip(" ,").lower()) for m in _BORDER.finditer(unit.text)]
+    borders = (
+        [(m.start(), m[0].strip(" ,").lower()) for m in _BORDER.finditer(unit.text)]
+        if unit.cues and prefix == "q"
+        else []
+    )
     counts: dict[str, int] = {}
     first_clause: set[str] = set()
     order = []
@@ -292,11 +317,10 @@ def _cue_names(unit: Unit, prefix: str) -> list[str]:
 class _Summary:
     """What a unit looks like to itself and to its neighbours."""
 
-    def __init__(self, unit: Unit) -> None:
-        text = unit.text
-        self.words = words_of(text)
+    def __init__(self, unit: Unit, patterns: list[str]) -> None:
+        self.words = words_of(unit.text)
         self.entries = [_WORDS[word] for word in self.words]
-        self.patterns = [name for name, pattern in PATTERNS if pattern.search(text)]
+        self.patterns = patterns
         self.last = self.words[-1] if self.words else ""
         self.length = _bucket(len(self.words))
         self.classes = sorted({c for entry in self.entries for c in entry.classes})
@@ -309,7 +333,8 @@ class _Summary:
             f"last:{self.last}",
             f"first:{words[0] if words else ''}",
             f"two:{' '.join(words[:2])}",
-            *(f"p:{p}" for p in self.patterns if p in _EDGE_PATTERNS),
+            *[f"p:{p}" for p in self.patterns if p in _EDGE_PATTERNS],
+            *[f"k:{c}" for c in self.classes],
         ]
 
 
@@ -360,41 +385,39 @@ GROUPS = (
 """Families of features; each has a weight and a normalisation of its own in the matrix."""
 
 
-def document_features(
-    units: Sequence[Unit], clusters: Clusters = NO_CLUSTERS
+def features_of(
+    documents: Iterable[Sequence[Unit]], clusters: Clusters = NO_CLUSTERS
 ) -> list[dict[str, UInt64s]]:
-    """Return, for each unit of one document in order, its features by group.
+    """Return the features by group of the units of documents, in order.
 
     Out: one dict a unit, from each of `GROUPS` to the hashes of its features; words and pieces that
     come twice stand there twice.
     """
-    known = [_Summary(unit) for unit in units]
-    shared = _hashes(_document_names(units, known))
-    quoted = _quote_states(units)
-    places = _places(units)
+    held = list(documents)
+    found = hits([unit.text for units in held for unit in units], PATTERNS)
+    patterns = iter([_PATTERN_NAMES[row].tolist() for row in found])
+    return [row for units in held for row in _document_features(units, patterns, clusters)]
+
+
+def _document_features(
+    units: Sequence[Unit], patterns: Iterable[list[str]], clusters: Clusters
+) -> list[dict[str, UInt64s]]:
+    known = [_Summary(unit, names) for unit, names in zip(units, patterns, strict=False)]
     words, clustered, pieces = _word_features(known, clusters)
-    rows = []
-    for i, unit in enumerate(units):
-        me = known[i]
-        rows.append(
-            {
-                "words": words[i],
-                "pieces": pieces[i],
-                "clusters": clustered[i],
-                "classes": _hashes(_class_names(me.entries)),
-                "frame": _hashes(_frame_names(unit, me, quoted[i])),
-                "context": _hashes(_context_names(units, known, i, places[i])),
-                "lead_in": _hashes(_lead_in_names(units, known, unit)),
-                "section": _hashes(_section_names(unit)),
-                "document": shared,
-                "cues": _hashes(_cue_names(unit, "q")),
-            }
-        )
-    return rows
-
-
-def _hashes(names: Iterable[str]) -> UInt64s:
-    return np.asarray(_keys(dict.fromkeys(names)), np.uint64)
+    quoted = _quote_states(units)
+    groups = {
+        "words": words,
+        "pieces": pieces,
+        "clusters": clustered,
+        "classes": _hashes(_class_names(me.entries) for me in known),
+        "frame": _hashes(map(_frame_names, units, known, quoted)),
+        "context": _context(units, known),
+        "lead_in": _lead_ins(units, known),
+        "section": _shared([unit.section for unit in units], _section_names),
+        "document": _hashes([_document_names(units, known)]) * len(units),
+        "cues": _hashes(_cue_names(unit, "q") for unit in units),
+    }
+    return [dict(zip(groups, row, strict=True)) for row in zip(*groups.values(), strict=True)]
 
 
 def _word_features(
@@ -479,7 +502,7 @@ def _frame_names(unit: Unit, me: _Summary, quoted: str) -> list[str]:
     letters = [w for w in unit.text.split() if w[:1].isalpha()]
     capitals = sum(w[0].isupper() for w in letters)
     names.append(f"caps:{4 * capitals // max(1, len(letters))}")
-    digits = sum(c.isdigit() for c in unit.text)
+    digits = sum(map(len, _DIGITS.findall(unit.text)))
     names.append(f"digits:{8 * digits // max(1, len(unit.text))}")
     cells = [cell for cell in _TABLE_SPLIT.split(unit.text) if cell]
     names.append(f"cells:{min(len(cells), 6)}")
@@ -506,10 +529,17 @@ _SOURCE_PATTERNS = frozenset(
 )
 
 
-def _context_names(
-    units: Sequence[Unit], known: Sequence[_Summary], i: int, place: str
-) -> list[str]:
-    """Names of what stands before and after, and of the unit's place."""
+def _context(units: Sequence[Unit], known: Sequence[_Summary]) -> list[UInt64s]:
+    """Return the features of what stands before and after, and of the unit's place."""
+    edges = _hashes(me.edges() for me in known)
+    before = [_mix(keys, _BEFORE) for keys in (_NOTHING, *edges)]
+    after = [_mix(keys, _AFTER) for keys in (*edges[1:], _NOTHING)]
+    own = _hashes(_place_names(units, i, place) for i, place in enumerate(_places(units)))
+    return [np.concatenate(parts) for parts in zip(own, before, after, strict=False)]
+
+
+def _place_names(units: Sequence[Unit], i: int, place: str) -> list[str]:
+    """Names of the unit's place, and of the blocks of its neighbours."""
     unit = units[i]
     names = [f"place:{place}", f"block+place:{unit.block}.{place}"]
     for step in (-2, -1, 1, 2):
@@ -519,48 +549,53 @@ def _context_names(
             continue
         other = units[j]
         near = "same" if other.block_number == unit.block_number else other.block
-        names.append(f"n{step}b:{near}")
-        names.append(f"n{step}bb:{unit.block}.{near}")
-        if abs(step) == 1:
-            names += [f"n{step}{name}" for name in known[j].edges()]
-            names += [f"n{step}k:{c}" for c in known[j].classes]
+        names += [f"n{step}b:{near}", f"n{step}bb:{unit.block}.{near}"]
     tenth = 5 * i // max(1, len(units))
     names += [f"at:{tenth}", f"first:{min(i, 3)}", f"left:{min(len(units) - 1 - i, 3)}"]
     return names
 
 
-def _lead_in_names(units: Sequence[Unit], known: Sequence[_Summary], unit: Unit) -> list[str]:
-    """Names of what leads in: an item takes over certainty, polarity and voice from it."""
-    if unit.lead_in is None:
-        return ["li:none"]
-    lead, summary = units[unit.lead_in], known[unit.lead_in]
-    clause = "clause" if FINITE.search(unit.text) else "phrase"
-    names = [f"li:{unit.block}", f"li:{clause}", *_cue_names(lead, "lq")]
-    names += [f"lw:{w}" for w in summary.words]
-    names += [f"lw:{a} {b}" for a, b in itertools.pairwise(summary.words)]
-    names += [f"lk:{c}" for c in summary.classes]
-    names += [f"lk:{clause}.{c}" for c in summary.classes]
-    names += [f"lp:{p}" for p in summary.patterns]
-    grand = lead.lead_in
-    if grand is not None:
-        names += [f"gk:{c}" for c in known[grand].classes]
-    return names
+def _lead_ins(units: Sequence[Unit], known: Sequence[_Summary]) -> list[UInt64s]:
+    """Return the features of what leads in: an item takes certainty, polarity, voice from it.
+
+    A unit without a finite verb is no clause of its own.
+    """
+
+    def names_of(key: tuple[int | None, str, str]) -> list[str]:
+        at, block, clause = key
+        if at is None:
+            return ["li:none"]
+        lead, summary = units[at], known[at]
+        names = [f"li:{block}", f"li:{clause}", *_cue_names(lead, "lq")]
+        names += [f"lw:{w}" for w in summary.words]
+        names += [f"lw:{a} {b}" for a, b in itertools.pairwise(summary.words)]
+        names += [f"lk:{c}" for c in summary.classes]
+        names += [f"lk:{clause}.{c}" for c in summary.classes]
+        names += [f"lp:{p}" for p in summary.patterns]
+        if lead.lead_in is not None:
+            names += [f"gk:{c}" for c in known[lead.lead_in].classes]
+        return names
+
+    keys = []
+    for unit, me in zip(units, known, strict=True):
+        clause = "clause" if "finite" in me.patterns else "phrase"
+        keys.append((unit.lead_in, unit.block, clause) if unit.lead_in is not None else _NO_LEAD)
+    return _shared(keys, names_of)
 
 
-FINITE = dict(PATTERNS)["finite"]
-"""A word that may be a finite verb: without one, an item is no clause of its own."""
+_NO_LEAD: tuple[int | None, str, str] = (None, "", "")
 
 
-def _section_names(unit: Unit) -> list[str]:
-    if not unit.section:
+def _section_names(section: str | None) -> list[str]:
+    if not section:
         return ["s:none"]
-    words = words_of(unit.section)
+    words = words_of(section)
     names = [f"s:{w}" for w in words]
     names += [f"s:{a} {b}" for a, b in itertools.pairwise(words)]
     names += [f"sk:{c}" for c in sorted({c for w in words for c in _WORDS[w].classes})]
-    if unit.section.rstrip().endswith("?"):
+    if section.rstrip().endswith("?"):
         names.append("s:question")
-    if REFERENCE_SECTION.search(unit.section):
+    if REFERENCE_SECTION.search(section):
         names.append("s:references")
     return names
 
@@ -568,24 +603,12 @@ def _section_names(unit: Unit) -> list[str]:
 def _document_names(units: Sequence[Unit], known: Sequence[_Summary]) -> list[str]:
     """Names of the document's make-up, the same for all its units."""
     count = max(1, len(units))
+    blocks = Counter(unit.block for unit in units)
+    patterns = Counter(itertools.chain.from_iterable(summary.patterns for summary in known))
     shares = {
-        "items": sum(unit.block == "list_item" for unit in units),
-        "rows": sum(unit.block == "table_row" for unit in units),
-        **{
-            p: sum(p in summary.patterns for summary in known)
-            for p in (
-                "price",
-                "first_plural",
-                "first_single",
-                "second_person",
-                "bracket_marker",
-                "question_end",
-                "quoted",
-                "p_value",
-                "et_al",
-                "percent",
-            )
-        },
+        "items": blocks["list_item"],
+        "rows": blocks["table_row"],
+        **{name: patterns[name] for name in _MAKE_UP},
     }
     names = []
     for name, n in shares.items():
@@ -593,6 +616,20 @@ def _document_names(units: Sequence[Unit], known: Sequence[_Summary]) -> list[st
         names.append(f"d:{name}.{level}")
     names.append(f"d:size.{_bucket(count // 4)}")
     return names
+
+
+_MAKE_UP = (
+    "price",
+    "first_plural",
+    "first_single",
+    "second_person",
+    "bracket_marker",
+    "question_end",
+    "quoted",
+    "p_value",
+    "et_al",
+    "percent",
+)
 
 
 def _quote_states(units: Sequence[Unit]) -> list[str]:

@@ -134,7 +134,7 @@ def _columns(found: UnitClasses) -> dict[str, Any]:
 
 STAGE = Stage(
     name="certainty",
-    version=1,
+    version=2,
     inputs=("sentences", "annotations"),
     outputs=("certainty",),
     uses=("model", "lexicon", "dependencies"),
