@@ -150,6 +150,7 @@ _LEFT_OF_COMPOUND = frozenset(
 
 
 _LONGEST_WORD = 200
+"""Characters at the end of a paragraph so far that are looked at before the next line is joined."""
 
 _SUSPENDING = frozenset({"and", "or", "to"})
 """Words before which a hyphen stands for the word to come: "short- and long-term"."""
